@@ -1,0 +1,111 @@
+/** Every setting, parsed and checked once. Nothing else reads `process.env`. */
+import { resolve } from "node:path";
+import { z } from "zod";
+import type { Connection } from "./dag/operator.ts";
+import { QflowError } from "./errors.ts";
+
+/** Where the Spark of this installation is, as handed to workers by the command line. */
+const sparkSchema = z.object({
+  /** SPARK_HOME: the installed pyspark package. */
+  home: z.string(),
+  /** Interpreter for the driver and PySpark. */
+  python: z.string(),
+  /** SPARK_CONF_DIR with spark-defaults.conf and hive-site.xml. */
+  confDir: z.string(),
+  javaHome: z.string().nullable(),
+});
+
+const schema = z.object({
+  home: z.string(),
+  cacheDir: z.string(),
+  databaseUrl: z.string().nullable(),
+  host: z.string(),
+  port: z.number().int().min(0).max(65535),
+  dagsDir: z.string(),
+  lakeDir: z.string(),
+  reportsDir: z.string(),
+  feedDir: z.string().nullable(),
+  /** Seconds between generated batches in `npm start`. */
+  feedEverySeconds: z.number().positive(),
+  /** IANA zone of the platform's batch hours and days. */
+  timezone: z.string(),
+  /** Seconds after which a batch that lacks a file is loaded with what it has. */
+  batchGraceSeconds: z.number().min(0),
+  runners: z.number().int().min(1),
+  spark: sparkSchema.nullable(),
+  /** Where Spark's OpenLineage listener posts, and the token it uses. */
+  lineage: z.object({ url: z.string(), token: z.string() }).nullable(),
+  connections: z.record(z.string(), z.custom<Connection>()),
+});
+
+/** The checked settings of one process. */
+export type Config = z.infer<typeof schema>;
+
+/** Reads the settings from an environment. Throws CONFIG_INVALID naming the setting. */
+export function loadConfig(env: Record<string, string | undefined>): Config {
+  const home = resolve(env.QFLOW_HOME ?? ".qflow");
+  const raw = {
+    home,
+    cacheDir: resolve(env.QFLOW_CACHE ?? `${env.HOME ?? "."}/.cache/qflow`),
+    databaseUrl: env.QFLOW_DATABASE_URL ?? null,
+    host: env.QFLOW_HOST ?? "127.0.0.1",
+    port: numberFrom(env.QFLOW_PORT, 8080),
+    dagsDir: resolve(env.QFLOW_DAGS ?? "dags"),
+    lakeDir: resolve(env.QFLOW_LAKE ?? `${home}/lake`),
+    reportsDir: resolve(env.QFLOW_REPORTS ?? `${home}/reports`),
+    feedDir: env.QFLOW_FEED_DIR ? resolve(env.QFLOW_FEED_DIR) : null,
+    feedEverySeconds: numberFrom(env.QFLOW_FEED_EVERY, 600),
+    timezone: env.QFLOW_TIMEZONE ?? "Africa/Cairo",
+    batchGraceSeconds: numberFrom(env.QFLOW_BATCH_GRACE, 30),
+    runners: numberFrom(env.QFLOW_RUNNERS, 4),
+    spark: sparkFrom(env),
+    lineage: env.QFLOW_LINEAGE_URL ? { url: env.QFLOW_LINEAGE_URL, token: env.QFLOW_LINEAGE_TOKEN ?? "" } : null,
+    connections: connectionsFrom(env),
+  };
+  const parsed = schema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const first = parsed.error.issues[0];
+  throw new QflowError("CONFIG_INVALID", `setting ${first?.path.join(".")}: ${first?.message}`);
+}
+
+function numberFrom(text: string | undefined, fallback: number): number {
+  return text === undefined || text === "" ? fallback : Number(text);
+}
+
+function sparkFrom(env: Record<string, string | undefined>): unknown {
+  if (!env.QFLOW_SPARK_HOME) return null;
+  return {
+    home: env.QFLOW_SPARK_HOME,
+    python: env.QFLOW_SPARK_PYTHON,
+    confDir: env.QFLOW_SPARK_CONF_DIR,
+    javaHome: env.JAVA_HOME ?? null,
+  };
+}
+
+const CONNECTION_PREFIX = "QFLOW_CONN_";
+
+/** `QFLOW_CONN_FTP_Q=ftp://user:password@host:21/path?secure=true` is the connection `ftp_q`. */
+function connectionsFrom(env: Record<string, string | undefined>): Record<string, Connection> {
+  const connections: Record<string, Connection> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith(CONNECTION_PREFIX) || !value) continue;
+    const id = name.slice(CONNECTION_PREFIX.length).toLowerCase();
+    connections[id] = connectionFrom(id, name, value);
+  }
+  return connections;
+}
+
+function connectionFrom(id: string, name: string, value: string): Connection {
+  if (!URL.canParse(value)) throw new QflowError("CONFIG_INVALID", `setting ${name}: not a URL`);
+  const url = new URL(value);
+  return {
+    id,
+    kind: url.protocol.slice(0, -1),
+    host: url.hostname,
+    port: Number(url.port) || 0,
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    path: decodeURIComponent(url.pathname),
+    options: Object.fromEntries(url.searchParams),
+  };
+}

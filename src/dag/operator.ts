@@ -1,0 +1,70 @@
+/** What an operator is to a DAG author: a declaration. Its run module lives in `src/operators` and only workers load it. */
+import type { Json } from "./spec.ts";
+
+declare const resultType: unique symbol;
+
+/**
+ * A declared use of an operator: which one, with which config (checked by the operator's schema when declared; may hold
+ * typed references in place of values). `R` is the type of the value the operator returns, which becomes the XCom.
+ */
+export interface Operator<R> {
+  readonly kind: "operator";
+  readonly name: string;
+  readonly config: unknown;
+  /** Dataset ids known from the config alone; merged with the task's own `reads` and `emits`. */
+  readonly reads: readonly string[];
+  readonly emits: readonly string[];
+  readonly [resultType]?: R;
+}
+
+/** A log of one attempt. Lines are numbered, capped at 64 kB, visible within a second. */
+export interface TaskLog {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+/** One dataset event that started the run. */
+export interface TriggeringEvent {
+  readonly dataset: string;
+  readonly at: Date;
+  readonly extra: Json;
+}
+
+/** What every task function and every operator is told about its attempt. */
+export interface TaskContext<P = unknown> {
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string;
+  /** 1 for the first try. */
+  readonly tryNumber: number;
+  /** -1 where the task is not mapped. */
+  readonly mapIndex: number;
+  readonly logicalDate: Date | null;
+  readonly interval: { readonly start: Date; readonly end: Date } | null;
+  readonly params: P;
+  readonly events: readonly TriggeringEvent[];
+  readonly log: TaskLog;
+  /** Aborted when the attempt is cancelled, times out or is fenced. */
+  readonly signal: AbortSignal;
+  /** A connection by id, from `QFLOW_CONN_<ID>`. Throws CONNECTION_UNKNOWN. */
+  connection(id: string): Connection;
+  /**
+   * Announces a new event of a dataset, recorded in the transaction that finishes this attempt with success.
+   * `key` makes it idempotent: a second event of the same dataset with the same key is not recorded.
+   */
+  emit(dataset: string, event?: { key?: string; extra?: Json }): void;
+}
+
+/** Address and credentials of an outside system. `password` never reaches a log. */
+export interface Connection {
+  readonly id: string;
+  readonly kind: string;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly path: string;
+  readonly options: Readonly<Record<string, string>>;
+}

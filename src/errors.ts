@@ -1,0 +1,66 @@
+/**
+ * Every error code of qflow, what class of retry it belongs to, and the process exit code it maps to.
+ * An error shown to a person is always: code, one sentence, what to do.
+ */
+
+/** How the engine treats a failure: `retryable` counts as a try, `infra` does not, `fatal` never retries. */
+export type RetryClass = "retryable" | "fatal" | "infra";
+
+interface CodeEntry {
+  readonly retry: RetryClass;
+  /** What the reader can do about it; a default that a thrown error may sharpen. */
+  readonly remedy: string;
+}
+
+/** The closed table of codes. One line a code, grouped by room; add here, nowhere else. */
+export const ERROR_CODES = {
+  // usage and configuration
+  USAGE: { retry: "fatal", remedy: "Run the command with --help." },
+  CONFIG_INVALID: { retry: "fatal", remedy: "Correct the named setting." },
+  // machine and engines
+  PREREQUISITE_MISSING: { retry: "fatal", remedy: "Install what is named, then run the command again." },
+  // dag authoring
+  DAG_INVALID: { retry: "fatal", remedy: "Correct the DAG file at the place named." },
+  // execution
+  TASK_FAILED: { retry: "retryable", remedy: "Read the task's log." },
+  TASK_TIMEOUT: { retry: "retryable", remedy: "Raise the task's timeout, or find what it waits for in its log." },
+  FENCED: { retry: "infra", remedy: "Nothing: another attempt owns this task now." },
+  // database
+  DATABASE_UNAVAILABLE: { retry: "infra", remedy: "Check that PostgreSQL is up; qflow reconnects by itself." },
+  // anything that is a defect of qflow
+  INTERNAL: { retry: "retryable", remedy: "Report this with the log." },
+} as const satisfies Record<string, CodeEntry>;
+
+/** A code of {@link ERROR_CODES}. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The only error class qflow throws on purpose. */
+export class QflowError extends Error {
+  override readonly name = "QflowError";
+  readonly code: ErrorCode;
+  /** What the reader can do about it. */
+  readonly remedy: string;
+  /** Facts for machines: file, line, setting, port … Never a secret. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { remedy?: string; details?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.remedy = options.remedy ?? ERROR_CODES[code].remedy;
+    this.details = options.details ?? {};
+  }
+
+  /** Whether and how the engine may try again. */
+  get retry(): RetryClass {
+    return ERROR_CODES[this.code].retry;
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

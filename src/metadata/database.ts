@@ -1,0 +1,57 @@
+/** The one door to qflow's own PostgreSQL. */
+import pg from "pg";
+
+/** Runs one statement; values are always bound. */
+export interface Sql {
+  query<R extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<R>>;
+}
+
+/** A pool of connections. */
+export interface Database extends Sql {
+  readonly url: string;
+  /** Runs `work` in one READ COMMITTED transaction; a COMMIT answered by ROLLBACK throws. */
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /** A dedicated connection (LISTEN, cursors, advisory locks); the caller releases it. */
+  connect(): Promise<pg.PoolClient>;
+  close(): Promise<void>;
+}
+
+/** Opens a pool. Nothing connects until the first statement. `max` = most connections at once. */
+export function openDatabase(url: string, options: { max: number; applicationName: string }): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.max,
+    application_name: options.applicationName,
+    keepAlive: true,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+  });
+  // An idle client that loses its server emits here; the pool replaces it on the next query.
+  pool.on("error", () => {});
+  return {
+    url,
+    query: (text, values) => pool.query(text, values),
+    connect: () => pool.connect(),
+    close: () => pool.end(),
+    transaction: (work) => inTransaction(pool, work),
+  };
+}
+
+async function inTransaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query("begin isolation level read committed");
+    const result = await work(client);
+    const end = await client.query("commit");
+    if (end.command !== "COMMIT") throw new Error(`transaction ended with ${end.command}`);
+    return result;
+  } catch (error) {
+    await client.query("rollback").catch((rollbackError: Error) => {
+      broken = rollbackError;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
