@@ -1,0 +1,36 @@
+/** `npm test`: every check and every test, engines included. Ends with `N passed, N failed`; a failed check counts as one. */
+import { loadConfig } from "../src/config.ts";
+import { installEngines } from "../src/engines/index.ts";
+import { buildUi, runStep, staticSteps } from "./steps.ts";
+import { runTests, type Tally } from "./tests.ts";
+
+const total: Tally = { passed: 0, failed: 0 };
+
+function add(tally: Tally): void {
+  total.passed += tally.passed;
+  total.failed += tally.failed;
+}
+
+for (const step of [...staticSteps(), buildUi()]) {
+  add((await runStep(step)) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
+}
+await installEngines(loadConfig(process.env));
+add(
+  await runTests({
+    name: "tests on the database",
+    patterns: ["test/**/*.test.ts", "!test/**/*.engine.test.ts", "!test/e2e/**"],
+    concurrency: 2,
+    timeout: "3m",
+  }),
+);
+// Each of these files starts a JVM or more: one at a time on a small machine.
+add(
+  await runTests({
+    name: "tests on the engines",
+    patterns: ["test/**/*.engine.test.ts", "test/e2e/**/*.test.ts"],
+    concurrency: 1,
+    timeout: "15m",
+  }),
+);
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 ? 0 : 1;
