@@ -19,14 +19,34 @@ export const ERROR_CODES = {
   CONFIG_INVALID: { retry: "fatal", remedy: "Correct the named setting." },
   // machine and engines
   PREREQUISITE_MISSING: { retry: "fatal", remedy: "Install what is named, then run the command again." },
+  PORT_TAKEN: { retry: "fatal", remedy: "End the program that listens on the port named." },
+  HOME_IN_USE: {
+    retry: "fatal",
+    remedy: "Stop the qflow that runs for this QFLOW_HOME, or choose another QFLOW_HOME.",
+  },
+  ENGINE_FAILED: { retry: "infra", remedy: "Read the engine's log." },
+  DOWNLOAD_FAILED: { retry: "infra", remedy: "Check the network and run the command again: what is complete is kept." },
   // dag authoring
   DAG_INVALID: { retry: "fatal", remedy: "Correct the DAG file at the place named." },
+  DAG_LOAD_FAILED: { retry: "fatal", remedy: "Correct the DAG file: it is evaluated with a limit of time and memory." },
+  DAG_NOT_DETERMINISTIC: {
+    retry: "fatal",
+    remedy: "Declare the same DAG on every load: no clock, chance or outside state.",
+  },
+  DAG_DUPLICATE: { retry: "fatal", remedy: "Give one of the two DAGs another id." },
+  PARAMS_INVALID: { retry: "fatal", remedy: "Correct the run's params: the DAG's page shows what it takes." },
+  REFERENCE_UNRESOLVED: { retry: "fatal", remedy: "Check the run's params and what the upstream task returned." },
   // execution
   TASK_FAILED: { retry: "retryable", remedy: "Read the task's log." },
   TASK_TIMEOUT: { retry: "retryable", remedy: "Raise the task's timeout, or find what it waits for in its log." },
   FENCED: { retry: "infra", remedy: "Nothing: another attempt owns this task now." },
   // database
   DATABASE_UNAVAILABLE: { retry: "infra", remedy: "Check that PostgreSQL is up; qflow reconnects by itself." },
+  SCHEMA_NEWER: { retry: "fatal", remedy: "Start the newer qflow on this database, or use another one." },
+  SCHEMA_OLDER: { retry: "fatal", remedy: "Run `qflow db migrate`." },
+  NOT_FOUND: { retry: "fatal", remedy: "List what there is, and correct the name." },
+  CONFLICT: { retry: "fatal", remedy: "Look at the present state, then decide again." },
+  WORKER_ENDED: { retry: "infra", remedy: "Nothing: the worker registers a new session." },
   // anything that is a defect of qflow
   INTERNAL: { retry: "retryable", remedy: "Report this with the log." },
 } as const satisfies Record<string, CodeEntry>;

@@ -1,0 +1,173 @@
+/** Starts, guards and ends the processes of engines. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { open } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf, QflowError } from "../errors.ts";
+import { findByMarker, identify, isAlive, type ProcessIdentity } from "./procfs.ts";
+
+/** Environment variable that every process of a QFLOW_HOME carries; its value is the id of that home. */
+export const INSTANCE_MARKER = "QFLOW_INSTANCE";
+
+/** What to run and how it wants to be ended. */
+export interface ProcessSpec {
+  /** Short name for messages, e.g. `postgres`. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment of the process; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** Standard output and error are appended here. */
+  readonly logFile: string;
+  /** Numeric user and group to become; absent = our own. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+  /** Signals of a stop, in order, each followed by its patience in milliseconds; a KILL always ends the list. */
+  readonly stopSignals: readonly { readonly signal: NodeJS.Signals; readonly patienceMs: number }[];
+}
+
+/** A process in a group of its own that dies with us, even when we are killed. */
+export interface EngineProcess {
+  readonly identity: ProcessIdentity;
+  /** Resolves once, with a sentence about how it ended. Never rejects. */
+  readonly exited: Promise<string>;
+  /** Ends the whole group and waits until it is gone. Safe to call again. */
+  stop(): Promise<void>;
+}
+
+/** Starts a process. Throws ENGINE_FAILED when it cannot be started at all. */
+export async function startProcess(spec: ProcessSpec): Promise<EngineProcess> {
+  const log = await open(spec.logFile, "a", 0o600);
+  const child = spawn(spec.command, spec.args, {
+    cwd: spec.cwd,
+    env: spec.env,
+    detached: true,
+    stdio: ["ignore", log.fd, log.fd],
+    ...(spec.user ?? {}),
+  });
+  const exited = exitOf(child);
+  await log.close();
+  const { pid } = child;
+  const identity = pid === undefined ? null : await identify(pid);
+  if (pid === undefined || identity === null) {
+    throw new QflowError("ENGINE_FAILED", `${spec.name} did not start: ${await exited}`, {
+      remedy: `Read ${spec.logFile}.`,
+      details: { engine: spec.name, log: spec.logFile },
+    });
+  }
+  const guard = startGuard(pid, spec);
+  void exited.then(() => guard.stdin?.end("done\n"));
+  return { identity, exited, stop: () => stopGroup(identity, exited, spec.stopSignals) };
+}
+
+function exitOf(child: ChildProcess): Promise<string> {
+  return new Promise((settle) => {
+    child.once("error", (error) => settle(messageOf(error)));
+    child.once("exit", (code, signal) => settle(signal ? `killed by ${signal}` : `exit code ${code}`));
+  });
+}
+
+/** Waits for the pipe to our process: a line means the engine has ended, an end of file means that we were killed. */
+const GUARD_SCRIPT = `
+read -r line && exit 0
+kill -s "$2" -- "-$1" 2>/dev/null
+turns=0
+while kill -0 -- "-$1" 2>/dev/null && [ "$turns" -lt 50 ]; do sleep 0.1; turns=$((turns+1)); done
+kill -s KILL -- "-$1" 2>/dev/null
+exit 0
+`;
+
+function startGuard(group: number, spec: ProcessSpec): ChildProcess {
+  const first = (spec.stopSignals[0]?.signal ?? "SIGKILL").slice("SIG".length);
+  const guard = spawn("/bin/sh", ["-c", GUARD_SCRIPT, "qflow-guard", String(group), first], {
+    cwd: "/",
+    env: {
+      PATH: "/usr/bin:/bin",
+      ...(spec.env[INSTANCE_MARKER] ? { [INSTANCE_MARKER]: spec.env[INSTANCE_MARKER] } : {}),
+    },
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  // A guard that is gone cannot be told anything; the sweep at the next start does its work then.
+  guard.on("error", () => {});
+  guard.stdin?.on("error", () => {});
+  guard.unref();
+  return guard;
+}
+
+async function stopGroup(
+  leader: ProcessIdentity,
+  exited: Promise<string>,
+  signals: ProcessSpec["stopSignals"],
+): Promise<void> {
+  for (const { signal, patienceMs } of signals) {
+    if (!(await isAlive(leader))) break;
+    signalGroup(leader.pid, signal);
+    await Promise.race([exited, sleep(patienceMs, undefined, { ref: false })]);
+  }
+  // Whatever the leader left in its group goes with it.
+  signalGroup(leader.pid, "SIGKILL");
+  await exited;
+}
+
+function signalGroup(group: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-group, signal);
+  } catch {
+    // ESRCH: the group is gone, which is what was wanted.
+  }
+}
+
+/** Ends processes that are not our children: `first`, then KILL after `patienceMs`. Returns how many there were. */
+export async function endProcesses(
+  processes: readonly ProcessIdentity[],
+  first: NodeJS.Signals,
+  patienceMs: number,
+): Promise<number> {
+  const deadline = Date.now() + patienceMs;
+  for (const one of processes) signalProcess(one, first);
+  let left = await alive(processes);
+  while (left.length > 0) {
+    if (Date.now() >= deadline) for (const one of left) signalProcess(one, "SIGKILL");
+    await sleep(20);
+    left = await alive(left);
+  }
+  return processes.length;
+}
+
+async function alive(processes: readonly ProcessIdentity[]): Promise<ProcessIdentity[]> {
+  const flags = await Promise.all(processes.map(isAlive));
+  return processes.filter((_, index) => flags[index]);
+}
+
+function signalProcess(one: ProcessIdentity, signal: NodeJS.Signals): void {
+  try {
+    process.kill(one.pid, signal);
+  } catch {
+    // Gone meanwhile.
+  }
+}
+
+/** Ends everything that carries this instance's marker, ourselves and our ancestors excepted. Returns how many were ended. */
+export async function sweepInstance(instance: string, patienceMs: number): Promise<number> {
+  const kept = new Set(await ancestors());
+  const strays = (await findByMarker(INSTANCE_MARKER, instance)).filter((one) => !kept.has(one.pid));
+  return endProcesses(strays, "SIGTERM", patienceMs);
+}
+
+async function ancestors(): Promise<number[]> {
+  const pids = [process.pid];
+  let parent = process.ppid;
+  while (parent > 1) {
+    pids.push(parent);
+    parent = await parentOf(parent);
+  }
+  return pids;
+}
+
+async function parentOf(pid: number): Promise<number> {
+  const handle = await open(`/proc/${pid}/stat`).catch(() => null);
+  if (handle === null) return 0;
+  const stat = await handle.readFile("utf8");
+  await handle.close();
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+}
