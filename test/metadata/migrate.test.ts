@@ -1,0 +1,26 @@
+import test from "ava";
+import { checkSchema, migrate } from "../../src/metadata/migrate.ts";
+import { testDatabase } from "../support/database.ts";
+
+test("a migrated database has nothing left to apply, however many ask", async (t) => {
+  const db = await testDatabase(t);
+  const reports = await Promise.all([migrate(db), migrate(db), migrate(db)]);
+  t.deepEqual(
+    reports.flatMap((report) => report.applied),
+    [],
+  );
+  await t.notThrowsAsync(checkSchema(db));
+});
+
+test("a database of a newer qflow is refused and left alone", async (t) => {
+  const db = await testDatabase(t);
+  await db.query("insert into schema_migration (name, batch, migration_time) values ('9999_future.sql', 9, now())");
+  await t.throwsAsync(migrate(db), { code: "SCHEMA_NEWER" });
+  await t.throwsAsync(checkSchema(db), { code: "SCHEMA_NEWER" });
+});
+
+test("a process that must not migrate says what is missing", async (t) => {
+  const db = await testDatabase(t);
+  await db.query("delete from schema_migration where name = '0001_core.sql'");
+  await t.throwsAsync(checkSchema(db), { code: "SCHEMA_OLDER", message: /0001_core\.sql/ });
+});
