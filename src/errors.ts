@@ -40,6 +40,19 @@ export const ERROR_CODES = {
   TASK_FAILED: { retry: "retryable", remedy: "Read the task's log." },
   TASK_TIMEOUT: { retry: "retryable", remedy: "Raise the task's timeout, or find what it waits for in its log." },
   FENCED: { retry: "infra", remedy: "Nothing: another attempt owns this task now." },
+  TASK_CANCELLED: { retry: "fatal", remedy: "Clear the task to run it again." },
+  TASK_KILLED: {
+    retry: "infra",
+    remedy: "Read the end of the task's log; when memory ran out, give the task less data or the machine more.",
+  },
+  TASK_EXITED: { retry: "retryable", remedy: "Return from the task, or throw: do not end its process." },
+  RESULT_NOT_JSON: {
+    retry: "fatal",
+    remedy: "Return plain objects, arrays, strings, finite numbers, booleans and null.",
+  },
+  BRANCH_INVALID: { retry: "fatal", remedy: "Return one name, or an array of names, of the branch's targets." },
+  CONNECTION_UNKNOWN: { retry: "fatal", remedy: "Set QFLOW_CONN_<ID> for the worker to the connection's URL." },
+  OPERATOR_UNKNOWN: { retry: "fatal", remedy: "Use an operator of this qflow, or upgrade the worker." },
   // database
   DATABASE_UNAVAILABLE: { retry: "infra", remedy: "Check that PostgreSQL is up; qflow reconnects by itself." },
   SCHEMA_NEWER: { retry: "fatal", remedy: "Start the newer qflow on this database, or use another one." },
@@ -47,6 +60,21 @@ export const ERROR_CODES = {
   NOT_FOUND: { retry: "fatal", remedy: "List what there is, and correct the name." },
   CONFLICT: { retry: "fatal", remedy: "Look at the present state, then decide again." },
   WORKER_ENDED: { retry: "infra", remedy: "Nothing: the worker registers a new session." },
+  // api
+  UNAUTHENTICATED: { retry: "fatal", remedy: "Log in with a fresh link, or send a token as Bearer." },
+  LOGIN_LINK_INVALID: {
+    retry: "fatal",
+    remedy: "Make a new link with `qflow users login`; each works once, for 15 minutes.",
+  },
+  FORBIDDEN: { retry: "fatal", remedy: "Ask somebody whose role allows it." },
+  REQUEST_INVALID: { retry: "fatal", remedy: "Correct the request: /api/openapi.json says what it takes." },
+  REQUEST_TOO_LARGE: { retry: "fatal", remedy: "Send less at once." },
+  NOT_SUPPORTED: { retry: "fatal", remedy: "Use what /api/openapi.json lists." },
+  SQL_NOT_READ_ONLY: {
+    retry: "fatal",
+    remedy: "Ask with SELECT, WITH, SHOW, DESCRIBE or EXPLAIN; tables are written by DAGs.",
+  },
+  QUERY_TIMEOUT: { retry: "retryable", remedy: "Ask for less, or allow more time." },
   // anything that is a defect of qflow
   INTERNAL: { retry: "retryable", remedy: "Report this with the log." },
 } as const satisfies Record<string, CodeEntry>;
