@@ -36,6 +36,8 @@ const schema = z.object({
   /** Where Spark's OpenLineage listener posts, and the token it uses. */
   lineage: z.object({ url: z.string(), token: z.string() }).nullable(),
   connections: z.record(z.string(), z.custom<Connection>()),
+  /** What child processes inherit of the environment: an allow-list, and the markers by which they are found again. */
+  environment: z.record(z.string(), z.string()),
 });
 
 /** The checked settings of one process. */
@@ -61,6 +63,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     spark: sparkFrom(env),
     lineage: env.QFLOW_LINEAGE_URL ? { url: env.QFLOW_LINEAGE_URL, token: env.QFLOW_LINEAGE_TOKEN ?? "" } : null,
     connections: connectionsFrom(env),
+    environment: inheritedFrom(env),
   };
   const parsed = schema.safeParse(raw);
   if (parsed.success) return parsed.data;
@@ -80,6 +83,15 @@ function sparkFrom(env: Record<string, string | undefined>): unknown {
     confDir: env.QFLOW_SPARK_CONF_DIR,
     javaHome: env.JAVA_HOME ?? null,
   };
+}
+
+/** Where programs, locale and certificates are; nothing that could hold a password. */
+const INHERITED =
+  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_.+|TZ|TMPDIR|JAVA_HOME|SSL_CERT_FILE|SSL_CERT_DIR|NODE_EXTRA_CA_CERTS|QFLOW_INSTANCE|QFLOW_WORKER)$/;
+
+function inheritedFrom(env: Record<string, string | undefined>): Record<string, string> {
+  const entries = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(entries.filter(([name]) => INHERITED.test(name)));
 }
 
 const CONNECTION_PREFIX = "QFLOW_CONN_";
