@@ -53,6 +53,36 @@ export const ERROR_CODES = {
   BRANCH_INVALID: { retry: "fatal", remedy: "Return one name, or an array of names, of the branch's targets." },
   CONNECTION_UNKNOWN: { retry: "fatal", remedy: "Set QFLOW_CONN_<ID> for the worker to the connection's URL." },
   OPERATOR_UNKNOWN: { retry: "fatal", remedy: "Use an operator of this qflow, or upgrade the worker." },
+  // operators
+  OPERATOR_CONFIG: { retry: "fatal", remedy: "Correct the config of the task's operator." },
+  FTP_UNAVAILABLE: { retry: "retryable", remedy: "Check that the FTP server is up and the connection's URL is right." },
+  FTP_DENIED: { retry: "retryable", remedy: "Check the connection's user and the rights of the file or folder named." },
+  FTP_UNSTABLE: {
+    retry: "retryable",
+    remedy: "Nothing: the file is still being written and is taken when it stands still.",
+  },
+  FTP_CHANGED: { retry: "retryable", remedy: "Nothing: the file changed while it was read and is fetched again." },
+  LOAD_UNBALANCED: { retry: "fatal", remedy: "Correct the job: every row read is loaded, a duplicate or quarantined." },
+  LOAD_INCOMPLETE: { retry: "fatal", remedy: "Let the job report counts for every file it was given." },
+  SPARK_MISSING: { retry: "fatal", remedy: "Run `qflow engines install`, or set QFLOW_SPARK_HOME." },
+  SPARK_FAILED: { retry: "retryable", remedy: "Read the task's log: it holds the driver's output." },
+  SPARK_NOT_GONE: { retry: "infra", remedy: "End the processes named: an earlier application still runs." },
+  LINEAGE_MISSING: {
+    retry: "retryable",
+    remedy: "Check that the API receives OpenLineage events at QFLOW_LINEAGE_URL.",
+  },
+  HIVE_UNAVAILABLE: {
+    retry: "retryable",
+    remedy: "Check that the HiveServer2 endpoint is up: `qflow engines status`.",
+  },
+  HIVE_QUERY_INVALID: { retry: "fatal", remedy: "Correct the statement." },
+  HIVE_FAILED: { retry: "retryable", remedy: "Read the message: the statement failed while it ran." },
+  HIVE_TIMEOUT: { retry: "retryable", remedy: "Raise the limit, or ask for less." },
+  DDL_REFUSED: {
+    retry: "fatal",
+    remedy: "Migrate the table by hand, or correct the desired state: nothing that loses data is done.",
+  },
+  REPORT_INVALID: { retry: "fatal", remedy: "Correct the report's query or its table." },
   // database
   DATABASE_UNAVAILABLE: { retry: "infra", remedy: "Check that PostgreSQL is up; qflow reconnects by itself." },
   SCHEMA_NEWER: { retry: "fatal", remedy: "Start the newer qflow on this database, or use another one." },

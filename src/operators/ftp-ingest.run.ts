@@ -1,0 +1,170 @@
+/** The work of `ftpIngest`. */
+import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { z } from "zod";
+import { messageOf, QflowError } from "../errors.ts";
+import {
+  type ListedFile,
+  landedFiles,
+  landFile,
+  markFetched,
+  markStable,
+  observeFiles,
+  type PendingFile,
+} from "../metadata/file-manifest.ts";
+import { type FtpSession, openFtp } from "./clients/ftp.ts";
+import { fetchFile, publishFile, type Sessions } from "./ftp-fetch.ts";
+import type { ftpIngestSchema } from "./ftp-ingest.ts";
+import { listFeed } from "./ftp-listing.ts";
+import type { OperatorContext } from "./run.ts";
+
+type IngestConfig = z.output<typeof ftpIngestSchema>;
+type Pause = (ms: number, signal: AbortSignal) => Promise<unknown>;
+
+/** How often a listing is repeated for files that still change, before the attempt gives up. */
+const STABLE_ROUNDS = 10;
+
+/** Lands what is new and returns what this run has to load. */
+export async function run(
+  config: IngestConfig,
+  context: OperatorContext,
+  pause: Pause = (ms, signal) => sleep(ms, undefined, { signal }),
+) {
+  const sessions = ftpSessions(config, context);
+  try {
+    const stable = await stableFiles(config, context, { sessions, pause });
+    await landAll(config, context, { sessions, files: stable });
+  } finally {
+    sessions.close();
+  }
+  const landed = await landedFiles(context.database, landedBy(context));
+  return landed.map((file) => ({
+    fileId: file.fileId,
+    feed: file.feed,
+    batch: file.batch,
+    name: basename(file.path),
+    version: file.version,
+    path: file.stagedPath,
+    bytes: file.bytes,
+    sha256: file.sha256,
+    loadSeq: file.loadSeq,
+    ftpTime: file.ftpTime,
+    supersedes: file.supersedes,
+    duplicateOf: file.duplicateOf,
+  }));
+}
+
+function landedBy(context: OperatorContext): string {
+  return `${context.dagId}/${context.runId}`;
+}
+
+/** Unloaded files that two listings show alike. Waits for those that still change; throws FTP_UNSTABLE when they do not stop. */
+async function stableFiles(
+  config: IngestConfig,
+  context: OperatorContext,
+  { sessions, pause }: { sessions: Sessions; pause: Pause },
+): Promise<PendingFile[]> {
+  const scope = { batch: config.batch ?? null, log: context.log };
+  const list = async () => listFeed(await sessions.current(), config, scope);
+  let before = await list();
+  let pending = await observe(config, context, before);
+  for (let round = 1; pending.length > 0; round++) {
+    context.progress("waiting until the files stand still", round - 1, null);
+    await pause(config.stableSeconds * 1000, context.signal);
+    const now = await listFeed(await sessions.current(), config, { ...scope, log: QUIET });
+    pending = await observe(config, context, now);
+    const seen = new Set(before.map(fingerprint));
+    const unstable = pending.filter((file) => !seen.has(fingerprint(file)));
+    if (unstable.length === 0) break;
+    const names = unstable.map((file) => file.path).join(", ");
+    if (round === STABLE_ROUNDS) throw new QflowError("FTP_UNSTABLE", `still being written: ${names}`);
+    context.log.info(`still being written: ${names}`);
+    before = now;
+  }
+  await markStable(
+    context.database,
+    pending.map((file) => file.fileId),
+  );
+  return pending;
+}
+
+/** Verified files are landed already: this run, or the one that landed them, still has to load them. */
+async function observe(config: IngestConfig, context: OperatorContext, files: ListedFile[]): Promise<PendingFile[]> {
+  const pending = await observeFiles(context.database, config.connection, files);
+  return pending.filter((file) => file.state !== "verified");
+}
+
+const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
+
+function fingerprint(file: ListedFile): string {
+  return JSON.stringify([file.path, file.bytes, file.ftpTime]);
+}
+
+/** Lands one file after the other, batches ascending. One that fails does not keep the others; the first failure is thrown at the end. */
+async function landAll(
+  config: IngestConfig,
+  context: OperatorContext,
+  { sessions, files }: { sessions: Sessions; files: readonly PendingFile[] },
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const file of files) {
+    try {
+      await landOne(config, context, { sessions, file });
+    } catch (error) {
+      context.signal.throwIfAborted();
+      context.log.error(`${file.path}: ${messageOf(error)}`);
+      failures.push(error);
+      if (!(error instanceof QflowError) || !["FTP_DENIED", "FTP_CHANGED"].includes(error.code)) break;
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+async function landOne(
+  config: IngestConfig,
+  context: OperatorContext,
+  { sessions, file }: { sessions: Sessions; file: PendingFile },
+): Promise<void> {
+  const stagingDir = config.stagingDir ?? join(context.config.lakeDir, "staging");
+  const fetched = await fetchFile(sessions, {
+    file,
+    incomingDir: join(stagingDir, ".incoming"),
+    token: context.attempt.token,
+    signal: context.signal,
+    progress: (bytes) => context.progress(`fetching ${basename(file.path)}`, bytes, file.bytes),
+  });
+  await context.publishPermit();
+  await markFetched(context.database, file.fileId, fetched.sha256);
+  const stagedPath = await publishFile(fetched, {
+    folder: stagingFolder(stagingDir, file, context.config.timezone),
+    name: basename(file.path),
+    version: file.version,
+  });
+  await context.database.transaction((sql) =>
+    landFile(sql, { fileId: file.fileId, stagedPath, landedBy: landedBy(context) }),
+  );
+  context.log.info(`landed ${file.path}`, { bytes: file.bytes, sha256: fetched.sha256, stagedPath });
+}
+
+/** `<feed>/<yyyy-mm-dd>/<hh>/batch=N`, by the file's time on the server in the platform's zone. */
+function stagingFolder(stagingDir: string, file: PendingFile, timeZone: string): string {
+  const time = file.ftpTime === null ? new Date() : new Date(file.ftpTime);
+  const local = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" }).format(time);
+  const [day = "", clock = ""] = local.split(" ");
+  return join(stagingDir, file.feed, day, clock.slice(0, 2), ...(file.batch === null ? [] : [`batch=${file.batch}`]));
+}
+
+function ftpSessions(config: IngestConfig, context: OperatorContext): Sessions & { close(): void } {
+  let session: Promise<FtpSession> | null = null;
+  const close = () =>
+    void session?.then(
+      (open) => open.close(),
+      () => {},
+    );
+  const renew = () => {
+    close();
+    session = openFtp(context.connection(config.connection), context.signal);
+    return session;
+  };
+  return { current: () => session ?? renew(), renew, close };
+}

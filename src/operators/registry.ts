@@ -1,0 +1,33 @@
+/** Which run module does the work of which operator. Only workers load them. */
+import type { z } from "zod";
+import type { Json } from "../dag/spec.ts";
+import { QflowError } from "../errors.ts";
+import { ftpArrivalsSchema } from "./ftp-arrivals.ts";
+import { ftpIngestSchema } from "./ftp-ingest.ts";
+import { loadRecordSchema } from "./load-record.ts";
+import type { OperatorContext, OperatorRun } from "./run.ts";
+
+/** An operator ready to run: checks the config, whose tokens have been resolved, then does the work. */
+export type ReadyOperator = (config: Json, context: OperatorContext) => Promise<Json>;
+
+const OPERATORS = new Map<string, () => Promise<ReadyOperator>>([
+  ["ftp_arrivals", async () => checked(ftpArrivalsSchema, (await import("./ftp-arrivals.run.ts")).run)],
+  ["ftp_ingest", async () => checked(ftpIngestSchema, (await import("./ftp-ingest.run.ts")).run)],
+  ["load_record", async () => checked(loadRecordSchema, (await import("./load-record.run.ts")).run)],
+]);
+
+/** Loads an operator's run module by its registered name. Throws OPERATOR_UNKNOWN. */
+export async function loadOperator(name: string): Promise<ReadyOperator> {
+  const load = OPERATORS.get(name);
+  if (load === undefined) throw new QflowError("OPERATOR_UNKNOWN", `there is no operator ${name}`);
+  return load();
+}
+
+function checked<S extends z.ZodType, R extends Json>(schema: S, run: OperatorRun<z.output<S>, R>): ReadyOperator {
+  return (config, context) => {
+    const parsed = schema.safeParse(config);
+    if (parsed.success) return run(parsed.data, context);
+    const issue = parsed.error.issues[0];
+    throw new QflowError("OPERATOR_CONFIG", `config ${issue?.path.join(".")}: ${issue?.message}`);
+  };
+}
