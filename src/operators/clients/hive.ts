@@ -137,7 +137,7 @@ class DriverHiveSession implements HiveSession {
   }
 
   async close(): Promise<void> {
-    await Promise.race([this.#session.close(), sleep(2_000, undefined, { ref: false })]).catch(() => {});
+    await Promise.race([this.#reach(this.#session.close()), sleep(2_000, undefined, { ref: false })]).catch(() => {});
     this.#client.close();
   }
 
