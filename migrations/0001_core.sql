@@ -169,9 +169,11 @@ create table task_instance (
   task_index integer not null,
   -- -1 where the task is not mapped, or not expanded yet.
   map_index integer not null default -1,
-  state text not null default 'none' check (state in ('none', 'scheduled', 'queued', 'running', 'success', 'failed',
-    'up_for_retry', 'up_for_reschedule', 'deferred', 'skipped', 'upstream_failed', 'removed')),
+  state text not null default 'none' check (state in ('none', 'queued', 'running', 'up_for_retry', 'success', 'failed',
+    'skipped', 'upstream_failed')),
   rule text not null,
+  -- Becomes one instance an item of an array as soon as its rule lets it run.
+  expands boolean not null,
   -- Upstream instances: how many there are, and how many ended in which state while this one was undecided.
   up_total integer not null,
   up_success integer not null default 0,
@@ -191,7 +193,7 @@ create table task_instance (
   attempt_id uuid,
   -- Why it is in this state, where that is not plain: cancelled, timeout, branch not chosen …
   reason text,
-  -- When a waiting instance (up_for_retry, up_for_reschedule) is due.
+  -- When an instance that waits for its next try is due.
   wake_at timestamptz,
   queued_at timestamptz,
   started_at timestamptz,
@@ -200,7 +202,7 @@ create table task_instance (
 ) with (fillfactor = 70);
 create index task_instance_queue on task_instance (pool, lane, priority desc, id) where state = 'queued';
 create index task_instance_running on task_instance (pool) include (pool_slots, dag_run_id, dag_id, task_id) where state = 'running';
-create index task_instance_wake on task_instance (wake_at) where state in ('up_for_retry', 'up_for_reschedule');
+create index task_instance_wake on task_instance (wake_at) where state = 'up_for_retry';
 create index task_instance_task on task_instance (dag_id, task_id, id desc);
 
 create table map_item (
@@ -217,6 +219,8 @@ create table task_attempt (
   dag_run_id bigint not null,
   try_number integer not null,
   worker_id uuid not null references worker,
+  -- The claim call that made it, so that a call whose answer was lost can ask again.
+  claim_id uuid not null,
   state text not null default 'running' check (state in ('running', 'success', 'failed', 'skipped')),
   -- Set when the attempt should end: the worker runs its kill ladder and reports.
   revoked text check (revoked in ('cancelled', 'timeout')),

@@ -1,0 +1,49 @@
+-- The guards of task_instance.state and the trigger rules.
+
+create function refuse_move() returns trigger language plpgsql as $$
+begin
+  raise exception 'task instance % cannot go from % to %', new.id, case tg_op when 'UPDATE' then old.state end, new.state
+    using errcode = 'QF001';
+end
+$$;
+
+-- The pairs are those of src/metadata/task-states.ts; a test compares. The condition is checked without a function call.
+create trigger task_instance_moves before update of state on task_instance for each row
+  when (old.state <> new.state and old.state || '>' || new.state <> all (array[
+    'none>queued', 'none>skipped', 'none>upstream_failed', 'none>failed',
+    'queued>running', 'queued>skipped',
+    'running>success', 'running>failed', 'running>skipped', 'running>up_for_retry', 'running>queued',
+    'up_for_retry>queued', 'up_for_retry>skipped',
+    'success>none', 'failed>none', 'skipped>none', 'upstream_failed>none']))
+  execute function refuse_move();
+
+create trigger task_instance_births before insert on task_instance for each row
+  when (new.state not in ('none', 'queued'))
+  execute function refuse_move();
+
+-- The state an undecided instance goes to, given its rule and how many upstream instances there are and ended how:
+-- none (wait), queued, skipped or upstream_failed. The rules one_* are decided by the first upstream that satisfies them,
+-- all others when every upstream has ended. Same as decide() of src/dag/trigger-rules.ts.
+create function decide(rule text, total integer, success integer, failed integer, skipped integer, upstream_failed integer)
+returns text language sql immutable parallel safe as $$
+  select case
+    when total = 0 or rule = 'always' then 'queued'
+    when rule = 'one_success' and success > 0 then 'queued'
+    when rule = 'one_failed' and failed + upstream_failed > 0 then 'queued'
+    when rule = 'one_done' and success + failed > 0 then 'queued'
+    when success + failed + skipped + upstream_failed < total then 'none'
+    when rule = 'all_success' then
+      case when failed + upstream_failed > 0 then 'upstream_failed' when skipped > 0 then 'skipped' else 'queued' end
+    when rule = 'all_failed' then case when success + skipped > 0 then 'skipped' else 'queued' end
+    when rule = 'all_done' then 'queued'
+    when rule = 'all_done_min_one_success' then
+      case when skipped > 0 then 'skipped' when success = 0 then 'upstream_failed' else 'queued' end
+    when rule = 'all_skipped' then case when skipped = total then 'queued' else 'skipped' end
+    when rule = 'one_success' then case when skipped = total then 'skipped' else 'upstream_failed' end
+    when rule in ('one_failed', 'one_done') then 'skipped'
+    when rule = 'none_failed' then case when failed + upstream_failed > 0 then 'upstream_failed' else 'queued' end
+    when rule = 'none_failed_min_one_success' then
+      case when failed + upstream_failed > 0 then 'upstream_failed' when skipped = total then 'skipped' else 'queued' end
+    when rule = 'none_skipped' then case when skipped > 0 then 'skipped' else 'queued' end
+  end
+$$;

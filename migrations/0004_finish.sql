@@ -1,0 +1,205 @@
+-- Recording how attempts ended. An outcome is an object as in AttemptOutcome of src/metadata/work-types.ts.
+
+-- Infrastructure failures that are forgiven before the task fails.
+create function infra_limit() returns integer language sql immutable as 'select 10';
+
+-- Delay before the next try after `failures` counted ones: exponential, capped, with full jitter where asked.
+create function retry_delay(def task_def, failures integer) returns interval language sql volatile as $$
+  select make_interval(secs => least(def.retry_max_ms, def.retry_delay_ms * power(def.retry_factor, least(failures, 60) - 1))
+    / 1000.0 * case def.retry_jitter when 'full' then random() else 1 end)
+$$;
+
+-- Delay after an infrastructure failure, the task's `failures`-th before: 1 s doubling to 60 s, half of it jitter.
+create function infra_delay(failures integer) returns interval language sql volatile as $$
+  select make_interval(secs => least(60, power(2, least(failures, 6))) * (0.5 + random() / 2))
+$$;
+
+-- The first of the chosen ids or names that is not directly downstream; null where all are.
+create function bad_choice(def task_def, chosen jsonb) returns text language sql stable as $$
+  select c from jsonb_array_elements_text(chosen) c
+  where not exists (
+    select from task_edge e
+    join task_def d on d.version_id = e.version_id and d.task_index = e.downstream_index
+    where e.version_id = def.version_id and e.upstream_index = def.task_index
+      and d.task_id = coalesce(def.branch_targets ->> c, c)
+  )
+  limit 1
+$$;
+
+-- The state an instance goes to when its attempt ends with outcome `o`.
+create function ended_state(o jsonb, revoked text, t task_instance, def task_def) returns text language sql immutable as $$
+  select case
+    when o ->> 'state' in ('success', 'skipped') then o ->> 'state'
+    when revoked = 'cancelled' then 'failed'
+    when o ->> 'handBack' = 'true' then 'queued'
+    when revoked is null and o ->> 'retry' = 'infra' then
+      case when t.infra_failures < infra_limit() then 'up_for_retry' else 'failed' end
+    when o ->> 'retry' = 'fatal' then 'failed'
+    when t.try_number - t.uncounted_tries <= def.retries then 'up_for_retry'
+    else 'failed'
+  end
+$$;
+
+-- Ends attempts that are still their token's: attempt, instance, history, value. Returns the attempts this call ended and
+-- the instances that reached a final state.
+create function end_attempts(p_outcomes jsonb, p_fence boolean, out attempts uuid[], out ended bigint[], out requeued integer)
+language sql as $$
+  with given as materialized (
+    select distinct on (attempt_id) attempt_id, token, o from (
+      select (o ->> 'attemptId')::uuid as attempt_id, (o ->> 'token')::uuid as token, o from jsonb_array_elements(p_outcomes) o
+    ) every_one
+  ), attempt as (
+    update task_attempt a set ended_at = now(), fenced = p_fence, exit = g.o -> 'exit', error = g.o -> 'error', state = g.o ->> 'state'
+    from given g
+    where a.attempt_id = g.attempt_id and a.token = g.token and a.state = 'running'
+    returning a.attempt_id, a.task_instance_id, a.revoked, g.o
+  ), target as (
+    select a.*, t.version_id, def.*::task_def as def, t.infra_failures, t.try_number - t.uncounted_tries as counted,
+      ended_state(a.o, a.revoked, t, def) as state
+    from attempt a
+    join task_instance t on t.id = a.task_instance_id and t.attempt_id = a.attempt_id
+    join task_def def on def.version_id = t.version_id and def.task_index = t.task_index
+  ), moved as (
+    update task_instance t set
+      state = g.state,
+      ended_at = case when g.state in ('success', 'failed', 'skipped') then now() end,
+      queued_at = case when g.state = 'queued' then now() else t.queued_at end,
+      reason = coalesce(g.revoked, g.o ->> 'reason', g.o -> 'error' ->> 'code'),
+      uncounted_tries = t.uncounted_tries + coalesce(g.state = 'queued' or g.o ->> 'retry' = 'infra', false)::integer,
+      infra_failures = t.infra_failures + coalesce(g.state <> 'queued' and g.o ->> 'retry' = 'infra', false)::integer,
+      wake_at = case when g.state <> 'up_for_retry' then null
+        when g.o ->> 'retry' = 'infra' then now() + infra_delay(g.infra_failures)
+        else now() + retry_delay(g.def, g.counted) end
+    from target g
+    where t.id = g.task_instance_id
+    returning t.id, t.dag_run_id, t.state, t.reason, g.attempt_id, g.o
+  ), history as (
+    insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id, reason)
+    select id, dag_run_id, 'running', state, attempt_id, reason from moved
+  ), result as materialized (
+    select id, o -> 'value' as value, octet_length(o ->> 'value') as size from moved
+    where state = 'success' and o -> 'value' <> 'null'
+  ), spilled as (
+    insert into xcom_blob (hash, value)
+    select distinct on (hash) sha256(convert_to(value::text, 'UTF8')) as hash, value from result where size > 65536
+    on conflict do nothing
+  ), kept as (
+    insert into xcom (task_instance_id, value, blob_hash, size)
+    select id, case when size <= 65536 then value end, case when size > 65536 then sha256(convert_to(value::text, 'UTF8')) end, size
+    from result
+    on conflict (task_instance_id) do update set value = excluded.value, blob_hash = excluded.blob_hash, size = excluded.size, at = now()
+  )
+  select coalesce(array_agg(attempt_id), '{}'), coalesce(array_agg(id) filter (where state in ('success', 'failed', 'skipped')), '{}'),
+    (count(*) filter (where state = 'queued'))::integer
+  from moved
+$$;
+
+-- Branch outcomes that choose what is not directly downstream become fatal failures that name it.
+create function checked_choices(p_outcomes jsonb) returns jsonb language sql stable as $$
+  select jsonb_agg(case when bad is null then o else (o - 'value' - 'events') || jsonb_build_object('state', 'failed', 'retry', 'fatal',
+    'error', jsonb_build_object('code', 'BRANCH_UNKNOWN', 'message', format('the branch chose %s, which is not directly downstream', bad),
+      'remedy', 'Return names of `to`, or ids of direct downstream tasks.')) end)
+  from jsonb_array_elements(p_outcomes) o
+  left join lateral (
+    select bad_choice(d, o -> 'branch') as bad from task_attempt a
+    join task_instance t on t.id = a.task_instance_id
+    join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
+    where a.attempt_id = (o ->> 'attemptId')::uuid and jsonb_typeof(o -> 'branch') = 'array'
+  ) b on true
+$$;
+
+-- Skips what branches did not choose (direct downstream that no chosen task leads to) and everything below a short circuit
+-- that does not proceed. Returns the skipped instances.
+create function skip_unchosen(p_outcomes jsonb, p_attempts uuid[]) returns bigint[] language sql as $$
+  with recursive decision as (
+    select t.dag_run_id, t.version_id, t.task_index, o -> 'branch' as branch, d.branch_targets, t.task_id
+    from jsonb_array_elements(p_outcomes) o
+    join task_attempt a on a.attempt_id = (o ->> 'attemptId')::uuid and a.attempt_id = any (p_attempts) and a.state = 'success'
+    join task_instance t on t.id = a.task_instance_id
+    join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
+    where jsonb_typeof(o -> 'branch') = 'array' or o ->> 'proceed' = 'false'
+  ), choice as (
+    select b.*, e.downstream_index, b.branch is not null and b.branch <> 'null' and exists (
+      select from jsonb_array_elements_text(b.branch) c where coalesce(b.branch_targets ->> c, c) = d.task_id) as chosen
+    from decision b
+    join task_edge e on e.version_id = b.version_id and e.upstream_index = b.task_index
+    join task_def d on d.version_id = e.version_id and d.task_index = e.downstream_index
+  ), below as (
+    -- What is reached from chosen tasks, and (short circuit) from every direct downstream.
+    select dag_run_id, version_id, task_index as origin, downstream_index as task_index, branch is not null and branch <> 'null' as is_branch
+    from choice where chosen or branch is null or branch = 'null'
+    union
+    select b.dag_run_id, b.version_id, b.origin, e.downstream_index, b.is_branch
+    from below b join task_edge e on e.version_id = b.version_id and e.upstream_index = b.task_index
+  ), unwanted as (
+    select dag_run_id, downstream_index as task_index from choice c
+    where branch is not null and branch <> 'null' and not chosen and not exists (
+      select from below b where b.dag_run_id = c.dag_run_id and b.origin = c.task_index and b.task_index = c.downstream_index)
+    union
+    select dag_run_id, task_index from below where not is_branch
+  ), moved as (
+    update task_instance t set state = 'skipped', ended_at = now(), reason = 'not chosen'
+    from unwanted u
+    where t.dag_run_id = u.dag_run_id and t.task_index = u.task_index and t.state = 'none'
+    returning t.id, t.dag_run_id, t.reason
+  ), history as (
+    insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
+    select id, dag_run_id, 'none', 'skipped', reason from moved
+  )
+  select coalesce(array_agg(id), '{}') from moved
+$$;
+
+-- Key of the lock under which dataset events get their ids, so that ids commit in ascending order.
+create function dataset_lock() returns bigint language sql immutable as 'select 7101002::bigint';
+
+-- Appends the dataset events of the ended attempts; known keys are left out. Returns how many are new.
+create function record_events(p_outcomes jsonb, p_attempts uuid[]) returns integer language plpgsql as $$
+declare
+  n integer;
+begin
+  if not p_outcomes @? '$[*].events[*]' then
+    return 0;
+  end if;
+  perform pg_advisory_xact_lock(dataset_lock());
+  insert into dataset_event (dataset, key, extra, task_instance_id, attempt_id)
+  select e.event ->> 'dataset', coalesce(e.event ->> 'key', a.attempt_id || '/' || e.position), coalesce(e.event -> 'extra', 'null'),
+    a.task_instance_id, a.attempt_id
+  from jsonb_array_elements(p_outcomes) with ordinality o (outcome, position)
+  join task_attempt a on a.attempt_id = (o.outcome ->> 'attemptId')::uuid and a.attempt_id = any (p_attempts) and a.state = 'success'
+  cross join lateral jsonb_array_elements(o.outcome -> 'events') with ordinality e (event, position)
+  order by o.position, e.position
+  on conflict (dataset, key) do nothing;
+  get diagnostics n = row_count;
+  return n;
+end
+$$;
+
+-- Records outcomes with all that follows from them. `queued` = instances that became ready, `closed` = runs that ended,
+-- `events` = new dataset events. `p_fence` is set where somebody else than the attempt's worker ends it.
+create function finish_attempts(p_outcomes jsonb, p_fence boolean, out attempts uuid[], out queued integer, out closed integer,
+  out events integer) language plpgsql as $$
+declare
+  outcomes jsonb := p_outcomes;
+  done record;
+  after record;
+  decides boolean := p_outcomes @? '$[*] ? (exists (@.branch[*]) || @.branch.size() == 0 || @.proceed == false)';
+begin
+  -- Every change of a run's instances, claims apart, happens under the run's lock; runs are locked in order of id.
+  perform from dag_run where id in (
+    select a.dag_run_id from task_attempt a
+    where a.attempt_id in (select (o ->> 'attemptId')::uuid from jsonb_array_elements(p_outcomes) o))
+  order by id for no key update;
+  if decides then
+    outcomes := checked_choices(outcomes);
+  end if;
+  select * into done from end_attempts(outcomes, p_fence);
+  attempts := done.attempts;
+  events := record_events(outcomes, attempts);
+  if decides then
+    done.ended := done.ended || skip_unchosen(outcomes, attempts);
+  end if;
+  select * into after from propagate(done.ended);
+  queued := after.queued + done.requeued;
+  closed := after.closed;
+end
+$$;
