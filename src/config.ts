@@ -38,6 +38,8 @@ const schema = z.object({
   connections: z.record(z.string(), z.custom<Connection>()),
   /** What child processes inherit of the environment: an allow-list, and the markers by which they are found again. */
   environment: z.record(z.string(), z.string()),
+  /** The same for the programs that download engines, with proxies and package indexes. */
+  downloadEnvironment: z.record(z.string(), z.string()),
 });
 
 /** The checked settings of one process. */
@@ -64,6 +66,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     lineage: env.QFLOW_LINEAGE_URL ? { url: env.QFLOW_LINEAGE_URL, token: env.QFLOW_LINEAGE_TOKEN ?? "" } : null,
     connections: connectionsFrom(env),
     environment: inheritedFrom(env),
+    downloadEnvironment: forDownloadsFrom(env),
   };
   const parsed = schema.safeParse(raw);
   if (parsed.success) return parsed.data;
@@ -92,6 +95,14 @@ const INHERITED =
 function inheritedFrom(env: Record<string, string | undefined>): Record<string, string> {
   const entries = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return Object.fromEntries(entries.filter(([name]) => INHERITED.test(name)));
+}
+
+/** Proxies and package indexes, which may hold passwords: for the programs that download engines and nobody else. */
+const FOR_DOWNLOADS = /^(PIP_.+|(HTTPS?|ALL|NO)_PROXY|REQUESTS_CA_BUNDLE|JAVA_TOOL_OPTIONS)$/i;
+
+function forDownloadsFrom(env: Record<string, string | undefined>): Record<string, string> {
+  const entries = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return { ...inheritedFrom(env), ...Object.fromEntries(entries.filter(([name]) => FOR_DOWNLOADS.test(name))) };
 }
 
 const CONNECTION_PREFIX = "QFLOW_CONN_";
