@@ -4,6 +4,7 @@ import type { Json } from "../dag/spec.ts";
 import { QflowError } from "../errors.ts";
 import { ftpArrivalsSchema } from "./ftp-arrivals.ts";
 import { ftpIngestSchema } from "./ftp-ingest.ts";
+import { hiveDdlSchema } from "./hive-ddl.ts";
 import { loadRecordSchema } from "./load-record.ts";
 import type { OperatorContext, OperatorRun } from "./run.ts";
 
@@ -13,6 +14,7 @@ export type ReadyOperator = (config: Json, context: OperatorContext) => Promise<
 const OPERATORS = new Map<string, () => Promise<ReadyOperator>>([
   ["ftp_arrivals", async () => checked(ftpArrivalsSchema, (await import("./ftp-arrivals.run.ts")).run)],
   ["ftp_ingest", async () => checked(ftpIngestSchema, (await import("./ftp-ingest.run.ts")).run)],
+  ["hive_ddl", async () => checked(hiveDdlSchema, (await import("./hive-ddl.run.ts")).run)],
   ["load_record", async () => checked(loadRecordSchema, (await import("./load-record.run.ts")).run)],
 ]);
 
