@@ -1,0 +1,188 @@
+/** The types of what DAG authors write. None of them accumulates: the type of a task never depends on the tasks before it. */
+import type { z } from "zod";
+import type { DatasetLike } from "./datasets.ts";
+import type { Duration } from "./duration.ts";
+import type { Operator, TaskContext } from "./operator.ts";
+import type { RefTree } from "./refs.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Catchup, TriggerRule } from "./spec.ts";
+
+declare const resultType: unique symbol;
+declare const itemType: unique symbol;
+
+/** A declared task, typed by what it returns. `output` stands for its result in the config of operators downstream. */
+export interface TaskRef<R> {
+  readonly id: string;
+  readonly output: RefTree<R>;
+  readonly [resultType]: R;
+}
+
+/** A declared map: its result is the array of what the items returned, in the order of the items. */
+export interface MappedTaskRef<R> extends TaskRef<R[]> {
+  readonly [itemType]: R;
+}
+
+/** How an upstream ended, under rules that start a task whatever its upstreams did. `pending` = not ended yet. */
+export type Outcome<T> =
+  | { readonly state: "success"; readonly value: T }
+  | { readonly state: "failed" | "skipped" | "upstream_failed" | "pending" };
+
+/** Named upstreams whose results a task receives. */
+export type Inputs = Readonly<Record<string, TaskRef<unknown>>>;
+
+/** What a task function receives for its `in`: results under all_success, otherwise outcomes that must be narrowed. */
+export type InputValues<I extends Inputs, Rule extends TriggerRule> = {
+  readonly [K in keyof I]: [Rule] extends ["all_success"] ? I[K][typeof resultType] : InputOutcome<I[K]>;
+};
+
+type InputOutcome<X> =
+  X extends MappedTaskRef<infer R> ? Outcome<R>[] : X extends TaskRef<infer R> ? Outcome<R> : never;
+
+/** `T` where it survives a trip through JSON unchanged; `never` in the place of what does not. */
+export type Jsonable<T> = T extends string | number | boolean | null | undefined
+  ? T
+  : T extends bigint | symbol | ((...args: never) => unknown)
+    ? never
+    : T extends Date | RegExp | Map<unknown, unknown> | Set<unknown> | ArrayBuffer | ArrayBufferView | Promise<unknown>
+      ? never
+      : T extends object
+        ? { [K in keyof T]: Jsonable<T[K]> }
+        : unknown extends T
+          ? T
+          : never;
+
+/** What a task may return: JSON or nothing. The compiler marks the part of a value that is neither. */
+export type Returned<R> = R & (R extends void ? R : Jsonable<R>);
+
+/** A task's function: its named inputs, then what it is told about its attempt. */
+export type TaskBody<I extends Inputs, Rule extends TriggerRule, P, R> = (
+  inputs: InputValues<I, Rule>,
+  ctx: TaskContext<P>,
+) => Returned<R> | Promise<Returned<R>>;
+
+/** What every task may set. */
+export interface CommonOptions {
+  /** Further upstreams, whose results are not passed. */
+  readonly after?: readonly TaskRef<unknown>[];
+  /** How many times a failed task is tried again; 0 unless set. */
+  readonly retries?: number;
+  /** Before the second try; 1 second unless set. */
+  readonly retryDelay?: Duration;
+  /** How the delay grows: by `factor` (2) a try, up to `max` (5 minutes); `jitter: "full"` draws it between 0 and that. */
+  readonly backoff?: { readonly factor?: number; readonly max?: Duration; readonly jitter?: "none" | "full" };
+  /** Longest run of one try; no limit unless set. */
+  readonly timeout?: Duration;
+  /** Pool the task takes its slots from; `default_pool` unless set. */
+  readonly pool?: string;
+  /** Slots it takes; 1 unless set. */
+  readonly poolSlots?: number;
+  /** Higher goes first; 0 unless set. */
+  readonly priority?: number;
+  /** At most this many instances of the task at once, over mapped items and runs. */
+  readonly maxActive?: number;
+  /** Datasets read, for lineage. */
+  readonly reads?: readonly DatasetLike[];
+  /** Datasets written: an event of each is recorded when the task succeeds. */
+  readonly emits?: readonly DatasetLike[];
+  readonly doc?: string;
+}
+
+/** Options of an operator's task. */
+export interface OperatorOptions extends CommonOptions {
+  /** When the task starts, given how its upstreams ended; all_success unless set. */
+  readonly rule?: TriggerRule;
+}
+
+/** Options of a task with a function of its own. */
+export interface TaskOptions<I extends Inputs, Rule extends TriggerRule> extends CommonOptions {
+  /** Upstreams whose results the function receives by these names. */
+  readonly in?: I;
+  /** When the task starts, given how its upstreams ended; all_success unless set. */
+  readonly rule?: Rule;
+}
+
+/** Options of a branch. */
+export interface BranchOptions<I extends Inputs, Rule extends TriggerRule, To extends Inputs>
+  extends TaskOptions<I, Rule> {
+  /** What the function chooses from, by name. Without it: any direct downstream, by task id. */
+  readonly to?: To;
+}
+
+type Choice<To extends Inputs> = string extends keyof To ? string : keyof To & string;
+/** What a branch's function returns: one name, several, or null for none. */
+export type Chosen<To extends Inputs> = Choice<To> | readonly Choice<To>[] | null;
+
+/** Facts of the run, for operator configs. The dates are ISO 8601 in UTC. */
+export interface RunRefs {
+  readonly dagId: RefTree<string>;
+  readonly runId: RefTree<string>;
+  /** Null in runs without one: an operator that gets it then fails on its config. */
+  readonly logicalDate: RefTree<string>;
+  readonly intervalStart: RefTree<string>;
+  readonly intervalEnd: RefTree<string>;
+}
+
+/** What the `build` function of a DAG declares its tasks with. `P` is the type of the params. */
+export interface DagBuilder<P> {
+  /** References to the run's params, for operator configs. Inside task functions use `ctx.params`. */
+  readonly params: RefTree<P>;
+  readonly run: RunRefs;
+  /** A task with a function of its own. */
+  task<R>(id: string, fn: TaskBody<Inputs, "all_success", P, R>): TaskRef<R>;
+  /** A task that an operator runs. */
+  task<R>(id: string, operator: Operator<R>, options?: OperatorOptions): TaskRef<R>;
+  /** A task with a function of its own. */
+  task<R, I extends Inputs = Inputs, Rule extends TriggerRule = "all_success">(
+    id: string,
+    options: TaskOptions<I, Rule>,
+    fn: TaskBody<I, Rule, P, R>,
+  ): TaskRef<R>;
+  /** One instance for every item of the array that `over` returned. */
+  map<T, R>(
+    id: string,
+    over: TaskRef<readonly T[]>,
+    fn: (item: T, ctx: TaskContext<P>) => Returned<R> | Promise<Returned<R>>,
+  ): MappedTaskRef<R>;
+  /** One instance for every item of the array that `over` returned. */
+  map<T, R>(
+    id: string,
+    over: TaskRef<readonly T[]>,
+    options: OperatorOptions,
+    fn: (item: T, ctx: TaskContext<P>) => Returned<R> | Promise<Returned<R>>,
+  ): MappedTaskRef<R>;
+  /** Chooses which of its direct downstreams go on; the others are skipped. */
+  branch<To extends Inputs = Inputs, I extends Inputs = Inputs, Rule extends TriggerRule = "all_success">(
+    id: string,
+    options: BranchOptions<I, Rule, To>,
+    fn: TaskBody<I, Rule, P, Chosen<To>>,
+  ): TaskRef<string | string[] | null>;
+  /** Skips everything downstream, whatever its rules, when its function returns false. */
+  shortCircuit<I extends Inputs = Inputs, Rule extends TriggerRule = "all_success">(
+    id: string,
+    options: TaskOptions<I, Rule>,
+    fn: TaskBody<I, Rule, P, boolean>,
+  ): TaskRef<boolean>;
+}
+
+/** What a DAG may set. */
+export interface DagOptions<S extends z.ZodObject = z.ZodObject> {
+  /** When runs are made; only by hand unless set. */
+  readonly schedule?: Schedule;
+  /** No run has a logical date before it. A date, or a date and time; without offset it is read in the schedule's zone. */
+  readonly start?: string;
+  /** No run has a logical date after it. Written like `start`. */
+  readonly end?: string;
+  /** Which missed runs are made up for; none unless set. */
+  readonly catchup?: Catchup;
+  /** Runs at once; 16 unless set. */
+  readonly maxActiveRuns?: number;
+  /** Task instances at once, over all runs; 16 unless set. */
+  readonly maxActiveTasks?: number;
+  /** What a run can be told; checked before the run is made. */
+  readonly params?: S;
+  /** Datasets to describe in the catalog beyond those named by tasks and schedule. */
+  readonly datasets?: readonly DatasetLike[];
+  readonly doc?: string;
+  readonly owner?: string;
+  readonly tags?: readonly string[];
+}

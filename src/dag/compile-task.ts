@@ -1,0 +1,109 @@
+/** One declaration → one {@link TaskSpec}, apart from its place in the graph. */
+import type { CommonOptions, Inputs } from "./authoring.ts";
+import { type CallSite, dagError } from "./call-site.ts";
+import { asDataset, type DatasetLike } from "./datasets.ts";
+import { DeclaredTask, type TaskDeclaration } from "./declare.ts";
+import { milliseconds } from "./duration.ts";
+import { type Json, type RetrySpec, type TaskSpec, TRIGGER_RULES } from "./spec.ts";
+import { tokensIn } from "./tokens.ts";
+
+/** Ids of DAGs and tasks. */
+const ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,249}$/;
+
+/** Throws DAG_INVALID for an id that could not be used in addresses and folders. `what` says whose it is. */
+export function checkId(id: unknown, what: string, at: CallSite | null): void {
+  if (typeof id === "string" && ID.test(id)) return;
+  throw dagError(`${what} id ${JSON.stringify(id)} is invalid`, at, "Use letters, digits and _ . - (250 at most).");
+}
+
+/** Ids of the direct upstreams that the declaration itself names, each once. Throws DAG_INVALID for what is no task of the DAG. */
+export function upstreamOf(task: TaskDeclaration, owner: object): string[] {
+  const refs: [unknown, string][] = [
+    ...Object.entries(task.inputs).map(([name, ref]): [unknown, string] => [ref, `in.${name}`]),
+    ...(task.kind === "map" ? [[task.over, "what it maps over"] as [unknown, string]] : []),
+    ...(task.options.after ?? []).map((ref, i): [unknown, string] => [ref, `after[${i}]`]),
+  ];
+  const ids = refs.map(([ref, what]) => idOf(ref, what, task, owner));
+  return [...new Set([...ids, ...outputsRead(task)])];
+}
+
+/** Name → id of what a branch may choose. */
+export function branchTargets(task: TaskDeclaration, owner: object): Record<string, string> {
+  return mapRefs(task.to, "to", task, owner);
+}
+
+/** The spec with empty neighbours and index 0, which the graph fills in. */
+export function compileTask(task: TaskDeclaration, owner: object): TaskSpec {
+  const { options, operator, ref, at } = task;
+  checkId(ref.id, "task", at);
+  if (!TRIGGER_RULES.includes(task.rule))
+    throw dagError(`task ${ref.id}: rule ${JSON.stringify(task.rule)} is unknown`, at);
+  return {
+    taskId: ref.id,
+    index: 0,
+    kind: task.kind,
+    operator: operator === null ? null : { name: operator.name, config: operator.config as Json },
+    inputs: mapRefs(task.inputs, "in", task, owner),
+    upstream: [],
+    downstream: [],
+    mapOver: task.kind === "map" ? idOf(task.over, "what it maps over", task, owner) : null,
+    branchTargets: branchTargets(task, owner),
+    rule: task.rule,
+    retry: retryOf(task),
+    timeoutMs: options.timeout === undefined ? null : milliseconds(options.timeout, `task ${ref.id}: timeout`),
+    pool: options.pool ?? "default_pool",
+    poolSlots: atLeast(1, options, "poolSlots", task) ?? 1,
+    priority: atLeast(-1_000_000, options, "priority", task) ?? 0,
+    maxActive: atLeast(1, options, "maxActive", task),
+    reads: ids([...(operator?.reads ?? []), ...(options.reads ?? [])]),
+    emits: ids([...(operator?.emits ?? []), ...(options.emits ?? [])]),
+    doc: options.doc ?? null,
+    line: at?.line ?? null,
+  };
+}
+
+function retryOf(task: TaskDeclaration): RetrySpec {
+  const { options, ref } = task;
+  const { factor = 2, max = "5m", jitter = "none" } = options.backoff ?? {};
+  if (!(factor >= 1)) throw dagError(`task ${ref.id}: backoff.factor ${factor} is less than 1`, task.at);
+  return {
+    retries: atLeast(0, options, "retries", task) ?? 0,
+    delayMs: milliseconds(options.retryDelay ?? "1s", `task ${ref.id}: retryDelay`),
+    factor,
+    maxMs: milliseconds(max, `task ${ref.id}: backoff.max`),
+    jitter,
+  };
+}
+
+function atLeast(
+  least: number,
+  options: CommonOptions,
+  key: "retries" | "poolSlots" | "priority" | "maxActive",
+  task: TaskDeclaration,
+): number | null {
+  const value = options[key];
+  if (value === undefined) return null;
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw dagError(`task ${task.ref.id}: ${key} ${value} is not a whole number of at least ${least}`, task.at);
+}
+
+function ids(datasets: readonly DatasetLike[]): string[] {
+  return [...new Set(datasets.map((one) => asDataset(one).id))];
+}
+
+function mapRefs(refs: Inputs, what: string, task: TaskDeclaration, owner: object): Record<string, string> {
+  const entries = Object.entries(refs).map(([name, ref]) => [name, idOf(ref, `${what}.${name}`, task, owner)]);
+  return Object.fromEntries(entries);
+}
+
+function outputsRead(task: TaskDeclaration): string[] {
+  if (task.operator === null) return [];
+  const tokens = tokensIn(task.operator.config as Json).map(({ token }) => token);
+  return tokens.flatMap((token) => ("$output" in token ? [token.$output] : []));
+}
+
+function idOf(ref: unknown, what: string, task: TaskDeclaration, owner: object): string {
+  if (!(ref instanceof DeclaredTask)) throw dagError(`task ${task.ref.id}: ${what} is not a task`, task.at);
+  if (ref.owner === owner) return ref.id;
+  throw dagError(`task ${task.ref.id}: ${what} is task ${ref.id} of another DAG`, task.at);
+}

@@ -1,0 +1,142 @@
+/** Declarations → {@link DagSpec}, with every check that needs no run. */
+import { z } from "zod";
+import type { DagOptions } from "./authoring.ts";
+import { type CallSite, dagError } from "./call-site.ts";
+import { branchTargets, checkId, compileTask, upstreamOf } from "./compile-task.ts";
+import { asDataset, type Dataset } from "./datasets.ts";
+import type { Declarations, TaskDeclaration } from "./declare.ts";
+import { taskGraph } from "./graph.ts";
+import type { DagSpec, DatasetSpec, Json, TaskSpec } from "./spec.ts";
+import { instantOf } from "./zone.ts";
+
+/** What there is to compile. */
+export interface DeclaredDag {
+  readonly id: string;
+  readonly options: DagOptions;
+  readonly declarations: Declarations;
+  readonly at: CallSite | null;
+}
+
+/** Compiles a DAG. Throws DAG_INVALID with the author's file and line. */
+export function compile(dag: DeclaredDag): DagSpec {
+  const { id, options, at } = dag;
+  checkId(id, "DAG", at);
+  const schedule = options.schedule ?? null;
+  const zone = schedule?.kind === "timetable" ? schedule.spec.timezone : "UTC";
+  const start = instant(options.start, "start", zone, at);
+  const end = instant(options.end, "end", zone, at);
+  if (start !== null && end !== null && end < start) throw dagError(`DAG ${id}: end is before start`, at);
+  return {
+    format: 1,
+    dagId: id,
+    doc: options.doc ?? null,
+    owner: options.owner ?? null,
+    tags: [...new Set(options.tags ?? [])],
+    schedule: schedule?.spec ?? null,
+    start,
+    end,
+    catchup: options.catchup ?? "none",
+    maxActiveRuns: positive(options.maxActiveRuns, "maxActiveRuns", dag),
+    maxActiveTasks: positive(options.maxActiveTasks, "maxActiveTasks", dag),
+    params: paramsOf(dag),
+    datasets: datasetsOf(dag),
+    tasks: compileTasks(dag),
+  };
+}
+
+function compileTasks(dag: DeclaredDag): TaskSpec[] {
+  const { declarations } = dag;
+  const byId = new Map<string, TaskDeclaration>();
+  const specs = new Map<string, TaskSpec>();
+  for (const task of declarations.tasks) {
+    const spec = compileTask(task, declarations);
+    const first = byId.get(spec.taskId);
+    if (first !== undefined) throw dagError(`task id ${spec.taskId} is taken${lineOf(first)}`, task.at);
+    byId.set(spec.taskId, task);
+    specs.set(spec.taskId, spec);
+  }
+  const upstream = edges(dag, byId);
+  const graph = taskGraph(upstream);
+  if ("cycle" in graph) {
+    const [first = ""] = graph.cycle;
+    throw dagError(`tasks form a cycle: ${graph.cycle.join(" → ")}`, byId.get(first)?.at ?? dag.at);
+  }
+  return graph.order.map((id, index) => ({
+    ...(specs.get(id) as TaskSpec),
+    index,
+    upstream: upstream.get(id) ?? [],
+    downstream: graph.downstreamOf(id),
+  }));
+}
+
+/** Upstreams by task id: those a task names, and the branches that name it. */
+function edges(dag: DeclaredDag, byId: ReadonlyMap<string, TaskDeclaration>): Map<string, string[]> {
+  const upstream = new Map<string, string[]>();
+  for (const [id, task] of byId) {
+    const ids = upstreamOf(task, dag.declarations);
+    const unknown = ids.find((other) => !byId.has(other));
+    if (unknown !== undefined)
+      throw dagError(`task ${id}: upstream ${unknown} is not a task of DAG ${dag.id}`, task.at);
+    upstream.set(id, ids);
+  }
+  for (const [id, task] of byId) {
+    for (const target of Object.values(branchTargets(task, dag.declarations))) {
+      const ids = upstream.get(target) ?? [];
+      if (!ids.includes(id)) ids.push(id);
+    }
+  }
+  return upstream;
+}
+
+/** Every dataset named anywhere, each once, with what is said about it wherever it is said. */
+function datasetsOf({ options, declarations }: DeclaredDag): DatasetSpec[] {
+  const schedule = options.schedule?.kind === "datasetSchedule" ? options.schedule.expression.datasets : [];
+  const ofTasks = declarations.tasks.flatMap(({ options: task, operator }) => [
+    ...(operator?.reads ?? []),
+    ...(operator?.emits ?? []),
+    ...(task.reads ?? []),
+    ...(task.emits ?? []),
+  ]);
+  const merged = new Map<string, DatasetSpec>();
+  for (const one of [...schedule, ...ofTasks, ...(options.datasets ?? [])]) {
+    const { id, description, owner }: Dataset = asDataset(one);
+    const known = merged.get(id);
+    merged.set(id, {
+      id,
+      description: description ?? known?.description ?? null,
+      owner: owner ?? known?.owner ?? null,
+    });
+  }
+  return [...merged.values()];
+}
+
+function paramsOf({ id, options, at }: DeclaredDag): Json {
+  if (options.params === undefined) return null;
+  try {
+    const { $schema, ...schema } = z.toJSONSchema(options.params, { io: "input" });
+    return JSON.parse(JSON.stringify(schema)) as Json;
+  } catch (error) {
+    throw dagError(`DAG ${id}: params cannot be written as JSON Schema: ${(error as Error).message}`, at);
+  }
+}
+
+const LOCAL = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$/;
+const WITH_OFFSET = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/;
+
+function instant(text: string | undefined, what: string, zone: string, at: CallSite | null): string | null {
+  if (text === undefined) return null;
+  const wall = LOCAL.test(text) ? Date.parse(text.includes("T") ? `${text}Z` : text) : Number.NaN;
+  const time = WITH_OFFSET.test(text) ? Date.parse(text) : Number.isNaN(wall) ? wall : instantOf(zone, wall);
+  if (!Number.isNaN(time)) return new Date(time).toISOString();
+  throw dagError(`${what} ${JSON.stringify(text)} is no date`, at, 'Write "2026-01-31" or "2026-01-31T02:30:00Z".');
+}
+
+function positive(value: number | undefined, key: string, dag: DeclaredDag): number {
+  if (value === undefined) return 16;
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw dagError(`DAG ${dag.id}: ${key} ${value} is not a whole number above 0`, dag.at);
+}
+
+function lineOf(task: TaskDeclaration): string {
+  return task.at === null ? "" : ` by the task of line ${task.at.line}`;
+}

@@ -1,0 +1,120 @@
+/** Cron expressions: five fields and the presets, and the instants at which they tick in a zone. */
+import { Cron } from "croner";
+import { QflowError } from "../errors.ts";
+import { formatFor, instantOf, nextTransition, offsetAt, wallAt } from "./zone.ts";
+
+const PRESETS: Readonly<Record<string, string>> = {
+  "@hourly": "0 * * * *",
+  "@daily": "0 0 * * *",
+  "@weekly": "0 0 * * 0",
+  "@monthly": "0 0 1 * *",
+  "@quarterly": "0 0 1 */3 *",
+  "@yearly": "0 0 1 1 *",
+};
+
+/** A checked cron expression. */
+export interface CronExpression {
+  /** The five fields, presets written out. */
+  readonly fields: string;
+  /** The hour field names every hour: ticks then follow elapsed time over a change of the clock. */
+  readonly everyHour: boolean;
+  /** The next matching wall-clock time after `wall` (both written as UTC milliseconds), or null if there is none. */
+  nextWall(wall: number): number | null;
+}
+
+const parsed = new Map<string, CronExpression>();
+
+/** Reads an expression. Throws DAG_INVALID unless it has exactly five sound fields (or is a preset) and ever ticks. */
+export function parseCron(expression: string): CronExpression {
+  const known = parsed.get(expression);
+  if (known !== undefined) return known;
+  const fields = PRESETS[expression.trim()] ?? expression.trim().split(/\s+/).join(" ");
+  if (fields.split(" ").length !== 5) {
+    throw invalid(`cron ${JSON.stringify(expression)} has not exactly five fields`);
+  }
+  const pattern = patternOf(expression, fields);
+  const nextWall = (wall: number): number | null => pattern.nextRun(new Date(wall))?.getTime() ?? null;
+  if (nextWall(Date.UTC(2000, 0, 1)) === null) throw invalid(`cron ${JSON.stringify(expression)} never ticks`);
+  const cron = { fields, everyHour: namesEveryHour(fields), nextWall };
+  parsed.set(expression, cron);
+  return cron;
+}
+
+/** Throws DAG_INVALID for a zone that the runtime does not know. */
+export function checkZone(zone: string): void {
+  try {
+    formatFor(zone);
+  } catch {
+    throw invalid(`timezone ${JSON.stringify(zone)} is unknown`, "Use an IANA name such as Africa/Cairo or UTC.");
+  }
+}
+
+/** The first tick after an instant (exclusive), in milliseconds, or null if there is none. */
+export function nextTick(cron: CronExpression, zone: string, after: number): number | null {
+  return cron.everyHour ? nextElapsed(cron, zone, after) : nextOnWall(cron, zone, after);
+}
+
+/** The last tick at or before an instant, in milliseconds, or null if there is none within about a lifetime. */
+export function previousTick(cron: CronExpression, zone: string, at: number): number | null {
+  for (let window = 120_000; window < LONGEST; window *= 4) {
+    let last: number | null = null;
+    let tick = nextTick(cron, zone, at - window);
+    while (tick !== null && tick <= at) {
+      last = tick;
+      tick = nextTick(cron, zone, tick);
+    }
+    if (last !== null) return last;
+  }
+  return null;
+}
+
+const LONGEST = 100 * 366 * 86_400_000;
+
+/** Wall-clock times, each at the one instant that {@link instantOf} gives it; several in one gap tick once. */
+function nextOnWall(cron: CronExpression, zone: string, after: number): number | null {
+  let wall = cron.nextWall(wallAt(zone, after));
+  while (wall !== null) {
+    const instant = instantOf(zone, wall);
+    if (instant > after) return instant;
+    wall = cron.nextWall(wall);
+  }
+  return null;
+}
+
+/** Every instant whose wall-clock time matches: both times in an overlap, none in a gap. */
+function nextElapsed(cron: CronExpression, zone: string, after: number): number | null {
+  let from = after;
+  let offset = offsetAt(zone, after);
+  let wall = after + offset;
+  for (;;) {
+    const next = cron.nextWall(wall);
+    if (next === null) return null;
+    const tick = next - offset;
+    const change = nextTransition(zone, from, tick);
+    if (change === null) return tick;
+    // Nothing ticks before the change; go on from it, on the clock that holds from there.
+    from = change;
+    offset = offsetAt(zone, change);
+    wall = change + offset - 1;
+  }
+}
+
+function patternOf(expression: string, fields: string): Cron {
+  // Wall clocks are computed as if in UTC, which never jumps; changes of the clock are ours.
+  if (!/^[\d*,/\-A-Za-z ]+$/.test(fields)) throw invalid(`cron ${JSON.stringify(expression)} is invalid`);
+  try {
+    return new Cron(fields, { timezone: "UTC", mode: "5-part", paused: true });
+  } catch (error) {
+    throw invalid(`cron ${JSON.stringify(expression)} is invalid: ${(error as Error).message}`);
+  }
+}
+
+function namesEveryHour(fields: string): boolean {
+  const pattern = new Cron(`0 ${fields.split(" ")[1]} * * *`, { timezone: "UTC", mode: "5-part", paused: true });
+  const day = pattern.nextRuns(24, new Date(Date.UTC(2000, 0, 1) - 1));
+  return day.every((tick, hour) => tick.getTime() === Date.UTC(2000, 0, 1, hour));
+}
+
+function invalid(message: string, remedy = "Write minute, hour, day of month, month, day of week."): QflowError {
+  return new QflowError("DAG_INVALID", message, { remedy });
+}

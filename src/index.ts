@@ -1,0 +1,32 @@
+/** The package `qflow`: what a DAG file imports. Importing it has no side effect. */
+export type {
+  CommonOptions,
+  DagBuilder,
+  DagOptions,
+  Inputs,
+  InputValues,
+  MappedTaskRef,
+  OperatorOptions,
+  Outcome,
+  TaskOptions,
+  TaskRef,
+} from "./dag/authoring.ts";
+export { Dag, dag } from "./dag/dag.ts";
+export { all, any, type Dataset, type DatasetExpression, type DatasetLike, dataset } from "./dag/datasets.ts";
+export { defineOperator } from "./dag/define-operator.ts";
+export type { Duration } from "./dag/duration.ts";
+export type { Connection, Operator, TaskContext, TaskLog, TriggeringEvent } from "./dag/operator.ts";
+export type { Ref, Templated } from "./dag/refs.ts";
+export {
+  type CronOptions,
+  cron,
+  cronInterval,
+  type DatasetSchedule,
+  onDatasets,
+  type Schedule,
+  type Timetable,
+} from "./dag/schedule.ts";
+export { Fail, Skip } from "./dag/signals.ts";
+export type { Catchup, DagSpec, Json, TaskSpec, TriggerRule } from "./dag/spec.ts";
+export type { TimetableRun } from "./dag/timetable.ts";
+export { type ErrorCode, QflowError } from "./errors.ts";
