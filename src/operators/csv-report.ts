@@ -37,23 +37,23 @@ export const csvReportSchema = z.strictObject({
 export type CsvReportConfig = z.output<typeof csvReportSchema>;
 
 /** One file that this run wrote or found up to date. */
-export interface ReportFile {
+export type ReportFile = {
   partition: string;
   path: string;
   rows: number;
   sha256: string;
   /** Whether its bytes differ from what was there before. */
   changed: boolean;
-}
+};
 
 /** The XCom of {@link csvReport}. */
-export interface ReportResult {
+export type ReportResult = {
   files: ReportFile[];
   /** Partitions that lost all their rows: their files now hold the header alone. */
   emptied: string[];
   /** The highest `changedBy` the report has covered; null when there was never a row. */
   watermark: string | null;
-}
+};
 
 /** Writes the changed partitions of a query as CSV files. See docs/operators/csv-report.md. */
 export const csvReport = defineOperator<ReportResult, typeof csvReportSchema>("csv_report", csvReportSchema);

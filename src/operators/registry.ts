@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { Json } from "../dag/spec.ts";
 import { QflowError } from "../errors.ts";
+import { csvReportSchema } from "./csv-report.ts";
 import { ftpArrivalsSchema } from "./ftp-arrivals.ts";
 import { ftpIngestSchema } from "./ftp-ingest.ts";
 import { hiveDdlSchema } from "./hive-ddl.ts";
@@ -12,6 +13,7 @@ import type { OperatorContext, OperatorRun } from "./run.ts";
 export type ReadyOperator = (config: Json, context: OperatorContext) => Promise<Json>;
 
 const OPERATORS = new Map<string, () => Promise<ReadyOperator>>([
+  ["csv_report", async () => checked(csvReportSchema, (await import("./csv-report.run.ts")).run)],
   ["ftp_arrivals", async () => checked(ftpArrivalsSchema, (await import("./ftp-arrivals.run.ts")).run)],
   ["ftp_ingest", async () => checked(ftpIngestSchema, (await import("./ftp-ingest.run.ts")).run)],
   ["hive_ddl", async () => checked(hiveDdlSchema, (await import("./hive-ddl.run.ts")).run)],
