@@ -166,5 +166,9 @@ function ftpSessions(config: IngestConfig, context: OperatorContext): Sessions &
     session = openFtp(context.connection(config.connection), context.signal);
     return session;
   };
-  return { current: () => session ?? renew(), renew, close };
+  const current = async () => {
+    const open = await session?.catch(() => null);
+    return open && !open.closed ? open : renew();
+  };
+  return { current, renew, close };
 }

@@ -17,8 +17,10 @@ export interface RemoteEntry {
 /** Size and time of a remote file. */
 export type RemoteStat = Pick<RemoteEntry, "bytes" | "modified">;
 
-/** One control connection. After an error it is closed for good: open a new one. */
+/** One control connection. After a network error it is closed for good: open a new one. */
 export interface FtpSession {
+  /** Whether it is of no more use. */
+  readonly closed: boolean;
   /** Entries of a folder, in the server's order. */
   list(folder: string): Promise<RemoteEntry[]>;
   stat(path: string): Promise<RemoteStat>;
@@ -37,6 +39,8 @@ const IDLE_TIMEOUT_MS = 20_000;
  */
 export async function openFtp(connection: Connection, signal?: AbortSignal): Promise<FtpSession> {
   const client = new Client(Number(connection.options.timeout ?? 0) * 1000 || IDLE_TIMEOUT_MS);
+  const parse = client.parseList;
+  client.parseList = (raw) => parse(withoutTornLines(raw));
   const close = () => client.close();
   signal?.addEventListener("abort", close, { once: true });
   const call = <T>(what: string, work: () => Promise<T>) => mapErrors(connection, what, work);
@@ -51,6 +55,9 @@ export async function openFtp(connection: Connection, signal?: AbortSignal): Pro
     });
   });
   return {
+    get closed() {
+      return client.closed;
+    },
     list: (folder) =>
       call(`list ${folder}`, async () => (await client.list(checked(folder))).filter(named).map(entryOf)),
     stat: (path) => call(`look at ${path}`, () => stat(client, checked(path))),
@@ -69,6 +76,13 @@ function checked(path: string): string {
   if (/[\r\n\0]/.test(path))
     throw new QflowError("FTP_DENIED", `the name ${JSON.stringify(path)} cannot be asked for over FTP`);
   return path;
+}
+
+/** A name with a line break tears its line of an MLSD listing in two; the rest of it is not a line. */
+function withoutTornLines(raw: string): string {
+  const lines = raw.split(/\r?\n/);
+  const facts = lines.filter((line) => /^([^\s=]+=[^\s;]*;)+ /.test(line));
+  return facts.length > 0 ? facts.join("\r\n") : raw;
 }
 
 function named(info: FileInfo): boolean {
