@@ -1,0 +1,105 @@
+/**
+ * The process in which all operators of a worker wait. It also ends what the worker leaves: when the worker is gone it
+ * gives its operators a moment to stop their outside work, then ends every process that carries the worker's marker.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { resolveTokens } from "../dag/tokens.ts";
+import { type Database, openDatabase } from "../metadata/database.ts";
+import type { ClaimedTask } from "../metadata/work.ts";
+import { loadOperator } from "../operators/registry.ts";
+import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
+import { buildOperatorContext } from "./operator-context.ts";
+import type { FromChild, HostInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
+import { sweepWorker } from "./sweep.ts";
+import { logTextOf, resultOf, resultOfError } from "./task-result.ts";
+
+/** Connections to qflow's database that all operators share. */
+const DATABASE_CONNECTIONS = 4;
+/** Time for operators to stop their outside work when the worker is gone. */
+const ORPHAN_GRACE_MS = 3000;
+
+let init: HostInit;
+let log: ChildLog;
+let database: Database;
+const running = new Map<string, AbortController>();
+const attempt = new AsyncLocalStorage<string>();
+
+function send(message: FromChild): void {
+  if (process.connected) process.send?.(message);
+}
+
+async function run(task: ClaimedTask): Promise<void> {
+  const abort = new AbortController();
+  running.set(task.attemptId, abort);
+  const result = await attempt
+    .run(task.attemptId, () => execute(task, abort.signal))
+    .catch((error: unknown) => {
+      const failed = resultOfError(error);
+      const text = failed.state === "skipped" ? `skipped: ${failed.reason}` : logTextOf(error);
+      log.write(task.attemptId, failed.state === "skipped" ? "info" : "error", text);
+      return failed;
+    });
+  running.delete(task.attemptId);
+  log.end(task.attemptId);
+  send({ type: "done", attemptId: task.attemptId, result });
+}
+
+async function execute(task: ClaimedTask, signal: AbortSignal): Promise<TaskResult> {
+  if (task.operator === null) throw new Error(`task ${task.taskId} has no operator`);
+  const operator = await loadOperator(task.operator.name);
+  const config = resolveTokens(task.operator.config, {
+    params: task.params,
+    outputs: task.outputs,
+    run: {
+      runId: task.runId,
+      dagId: task.dagId,
+      logicalDate: task.logicalDate,
+      intervalStart: task.interval?.start ?? null,
+      intervalEnd: task.interval?.end ?? null,
+    },
+  });
+  const { context, emitted } = buildOperatorContext(task, {
+    log: log.of(task.attemptId),
+    signal,
+    connections: init.config.connections,
+    config: init.config,
+    database,
+  });
+  return resultOf(task, await operator(config, context), emitted);
+}
+
+function stop(attemptId: string, reason: StopReason): void {
+  running.get(attemptId)?.abort(new Error(`the attempt was stopped: ${reason}`));
+}
+
+function onMessage(message: ToChild<HostInit>): void {
+  if (message.type === "init") {
+    init = message;
+    log = createChildLog(message.nonce);
+    database = openDatabase(message.databaseUrl, { max: DATABASE_CONNECTIONS, applicationName: "qflow-host" });
+    const current = () => attempt.getStore() ?? null;
+    captureConsole(log, { log: "stdout", info: "stdout", debug: "debug", warn: "warn", error: "error" }, current);
+    send({ type: "ready" });
+  } else if (message.type === "run") void run(message.task);
+  else if (message.type === "stop") stop(message.attemptId, message.reason);
+}
+
+async function onOrphaned(): Promise<void> {
+  for (const abort of running.values()) abort.abort(new Error("the worker is gone"));
+  for (let waited = 0; waited < ORPHAN_GRACE_MS && running.size > 0; waited += 100) await sleep(100);
+  await sweepWorker(init.marker.value, 0);
+  process.kill(-process.pid, "SIGKILL");
+}
+
+/** A stray error of one operator must not end the others; where it can be told whose it is, its log has it. */
+function onStray(error: unknown): void {
+  const owner = attempt.getStore();
+  if (owner === undefined) console.error(`stray error: ${logTextOf(error)}`);
+  else log.write(owner, "error", `stray error: ${logTextOf(error)}`);
+}
+
+process.on("uncaughtException", onStray);
+process.on("unhandledRejection", onStray);
+process.on("disconnect", () => void onOrphaned());
+process.on("message", onMessage);

@@ -1,0 +1,174 @@
+/** The worker's side of the asynchronous host: one child process in which all operators wait; restarted when it dies. */
+import type { Config } from "../config.ts";
+import type { ClaimedTask } from "../metadata/work.ts";
+import { backoff } from "./backoff.ts";
+import { Child, type ChildExit } from "./child.ts";
+import type { AttemptEnd, Executor, ExecutorEvents } from "./executor.ts";
+import type { FromChild, HostInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
+import { sweepAttempt } from "./sweep.ts";
+
+/** What a host is started with. */
+export interface HostSpec {
+  env: Readonly<Record<string, string>>;
+  folder: string;
+  config: Config;
+  databaseUrl: string;
+  marker: HostInit["marker"];
+}
+
+/** An operator whose signal was aborted has this long to clean up, outside systems included, before its processes are ended. */
+const STOP_GRACE_MS = 10_000;
+/** Between TERM and KILL of those processes. */
+const TERM_GRACE_MS = 10_000;
+/** An operator that is no longer ours has less: everything of it must be gone within 5 s. */
+const FENCED_GRACE_MS = 2000;
+/** An operator that does not return after its processes are gone is given up; the host is then replaced when it is empty. */
+const GIVE_UP_MS = 30_000;
+const LOG_GRACE_MS = 2000;
+
+interface Current {
+  task: ClaimedTask;
+  result: TaskResult | null;
+  logEnded: boolean;
+  stopping: StopReason | null;
+  timer: NodeJS.Timeout | null;
+}
+
+/** Runs operators in a child process. */
+export class HostProcess implements Executor {
+  readonly #spec: HostSpec;
+  readonly #events: ExecutorEvents;
+  readonly #running = new Map<string, Current>();
+  #child: Child | null = null;
+  #failures = 0;
+  #stale = false;
+  #closed: (() => void) | null = null;
+
+  constructor(spec: HostSpec, events: ExecutorEvents) {
+    this.#spec = spec;
+    this.#events = events;
+    this.#start();
+  }
+
+  /** Process id of the host, or null between two. */
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  run(task: ClaimedTask): void {
+    const current: Current = { task, result: null, logEnded: false, stopping: null, timer: null };
+    this.#running.set(task.attemptId, current);
+    // Between two hosts the attempt waits for the next one.
+    this.#child?.send({ type: "run", task, bundlePath: null } satisfies ToChild<HostInit>);
+  }
+
+  stop(attemptId: string, reason: StopReason): void {
+    const current = this.#running.get(attemptId);
+    if (!current || current.stopping) return;
+    current.stopping = reason;
+    this.#child?.send({ type: "stop", attemptId, reason } satisfies ToChild<HostInit>);
+    const [stopMs, termMs] = reason === "fenced" ? [FENCED_GRACE_MS, 1000] : [STOP_GRACE_MS, TERM_GRACE_MS];
+    current.timer = setTimeout(() => void this.#endProcesses(current, termMs), stopMs);
+  }
+
+  async close(): Promise<void> {
+    const gone = new Promise<void>((done) => {
+      this.#closed = done;
+    });
+    if (!this.#child) return;
+    this.#child.signalGroup("SIGKILL");
+    await gone;
+  }
+
+  #start(): void {
+    this.#stale = false;
+    const startedAt = performance.now();
+    const child = new Child(
+      { module: "host-main.ts", env: this.#spec.env, folder: this.#spec.folder, cwd: process.cwd() },
+      {
+        message: (message) => this.#onMessage(message),
+        line: (attemptId, line, bytesCut) => {
+          if (attemptId === null) this.#events.warn(`host: ${line.text}`);
+          else this.#events.line(attemptId, line, bytesCut);
+        },
+        logEnded: (attemptId) => this.#onLogEnded(attemptId),
+        exit: (exit) => this.#onExit(exit, performance.now() - startedAt),
+      },
+    );
+    this.#child = child;
+    const { config, databaseUrl, marker } = this.#spec;
+    child.send({ type: "init", nonce: child.nonce, config, databaseUrl, marker } satisfies ToChild<HostInit>);
+  }
+
+  #onMessage(message: FromChild): void {
+    if (message.type !== "done") return;
+    const current = this.#running.get(message.attemptId);
+    if (!current) return;
+    const { result } = message;
+    current.result = result;
+    if (current.logEnded) this.#finish(current, { result });
+    else setTimeout(() => this.#finish(current, { result }), LOG_GRACE_MS).unref();
+  }
+
+  #onLogEnded(attemptId: string): void {
+    const current = this.#running.get(attemptId);
+    if (!current) return;
+    current.logEnded = true;
+    if (current.result) this.#finish(current, { result: current.result });
+  }
+
+  #onExit(exit: ChildExit, livedMs: number): void {
+    this.#child = null;
+    if (this.#closed) {
+      this.#closed();
+      return;
+    }
+    const lost = [...this.#running.values()];
+    this.#events.warn(
+      `the host ended (${exit.signal ?? `exit code ${exit.code}`}) with ${lost.length} attempts; starting another`,
+    );
+    for (const current of lost)
+      void this.#sweepThenEnd(current, current.result ? { result: current.result } : { died: exit });
+    this.#failures = livedMs > 30_000 ? 1 : this.#failures + 1;
+    setTimeout(() => this.#restart(), backoff(this.#failures)).unref();
+  }
+
+  /** Attempts that came while there was no host start with the new one. */
+  #restart(): void {
+    if (this.#closed) return;
+    const waiting = [...this.#running.values()].filter(({ result }) => result === null);
+    this.#start();
+    for (const { task } of waiting)
+      this.#child?.send({ type: "run", task, bundlePath: null } satisfies ToChild<HostInit>);
+  }
+
+  async #endProcesses(current: Current, termMs: number): Promise<void> {
+    const { task } = current;
+    await sweepAttempt(task, termMs).catch((error: unknown) =>
+      this.#events.warn(`sweep of attempt ${task.attemptId}: ${String(error)}`),
+    );
+    if (this.#running.get(task.attemptId) !== current) return;
+    current.timer = setTimeout(() => this.#giveUp(current), current.stopping === "fenced" ? 0 : GIVE_UP_MS);
+  }
+
+  #giveUp(current: Current): void {
+    this.#events.warn(`operator of attempt ${current.task.attemptId} does not return after it was stopped; given up`);
+    this.#stale = true;
+    this.#finish(current, { died: { code: null, signal: "SIGKILL" } });
+  }
+
+  #finish(current: Current, end: AttemptEnd): void {
+    const { task } = current;
+    if (!this.#running.delete(task.attemptId)) return;
+    if (current.timer) clearTimeout(current.timer);
+    this.#events.ended(task.attemptId, end);
+    if (this.#stale && this.#running.size === 0) this.#child?.signalGroup("SIGKILL");
+  }
+
+  async #sweepThenEnd(current: Current, end: AttemptEnd): Promise<void> {
+    this.#running.delete(current.task.attemptId);
+    if (current.timer) clearTimeout(current.timer);
+    await sweepAttempt(current.task, 1000).catch((error: unknown) => this.#events.warn(`sweep: ${String(error)}`));
+    this.#events.ended(current.task.attemptId, end);
+  }
+}

@@ -1,0 +1,41 @@
+/** What a worker and its child processes (runners, host) say to each other over IPC. */
+import type { Config } from "../config.ts";
+import type { Connection } from "../dag/operator.ts";
+import type { AttemptOutcome, ClaimedTask } from "../metadata/work.ts";
+
+/** How an attempt ended, as its process sees it. */
+export type TaskResult = WithoutIds<AttemptOutcome>;
+type WithoutIds<T> = T extends unknown ? Omit<T, "attemptId" | "token" | "exit"> : never;
+
+/** Why an attempt is asked to stop. */
+export type StopReason = "cancelled" | "timeout" | "fenced" | "shutdown";
+
+/** First message to a runner. `nonce` marks framed log lines. */
+export interface RunnerInit {
+  type: "init";
+  nonce: string;
+  connections: Readonly<Record<string, Connection>>;
+}
+
+/** First message to the host. */
+export interface HostInit {
+  type: "init";
+  nonce: string;
+  config: Config;
+  databaseUrl: string;
+  /** Name and value of the environment variable that every process of this worker carries. */
+  marker: { name: string; value: string };
+}
+
+/** Worker → child. `bundlePath` is null for operators. */
+export type ToChild<Init> =
+  | Init
+  | { type: "prepare"; bundlePath: string }
+  | { type: "run"; task: ClaimedTask; bundlePath: string | null }
+  | { type: "stop"; attemptId: string; reason: StopReason };
+
+/** Child → worker. `unsound` = the process may hold leftovers of the attempt (a stray promise) and must not be reused. */
+export type FromChild =
+  | { type: "ready" }
+  | { type: "prepared" }
+  | { type: "done"; attemptId: string; result: TaskResult; unsound?: true };

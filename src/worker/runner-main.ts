@@ -1,0 +1,99 @@
+/**
+ * The process that runs task functions: one attempt at a time, reused. It leads its own process group; when its worker is
+ * gone (IPC closed) it ends with everything it started.
+ */
+
+import { loadTasks } from "../dag/load-tasks.ts";
+import type { TaskContext } from "../dag/operator.ts";
+import type { ClaimedTask } from "../metadata/work.ts";
+import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
+import type { FromChild, RunnerInit, StopReason, ToChild } from "./protocol.ts";
+import { buildContext } from "./task-context.ts";
+import { logTextOf, resultOf, resultOfError } from "./task-result.ts";
+
+/** After its worker is gone the task has this long to notice the aborted signal. */
+const ORPHAN_GRACE_MS = 2000;
+
+interface Running {
+  task: ClaimedTask;
+  abort: AbortController;
+}
+
+let log: ChildLog;
+let connections: RunnerInit["connections"] = {};
+let running: Running | null = null;
+
+function send(message: FromChild): void {
+  if (process.connected) process.send?.(message);
+}
+
+/** Ends the attempt once; whatever comes later from the same attempt is ignored. */
+function finish(from: Running, ended: { result: ReturnType<typeof resultOfError>; unsound?: true }): void {
+  if (running !== from) return;
+  running = null;
+  log.end(from.task.attemptId);
+  send({ type: "done", attemptId: from.task.attemptId, ...ended });
+}
+
+async function run(task: ClaimedTask, bundlePath: string | null): Promise<void> {
+  const mine: Running = { task, abort: new AbortController() };
+  running = mine;
+  process.env.QFLOW_ATTEMPT = task.attemptId;
+  try {
+    if (bundlePath === null) throw new Error("a runner was given a task without a bundle");
+    const functionOf = await loadTasks(bundlePath);
+    const taskLog = log.of(task.attemptId);
+    const { context, emitted } = buildContext(task, { log: taskLog, signal: mine.abort.signal, connections });
+    const input = task.mapIndex >= 0 ? task.item : task.inputs;
+    const fn = functionOf(task.dagId, task.taskId) as (input: unknown, context: TaskContext) => unknown;
+    const returned = await fn(input, context);
+    finish(mine, { result: resultOf(task, returned, emitted) });
+  } catch (error) {
+    fail(mine, error);
+  }
+}
+
+function fail(from: Running, error: unknown, unsound?: true): void {
+  const result = resultOfError(error);
+  if (result.state === "skipped") log.write(from.task.attemptId, "info", `skipped: ${result.reason}`);
+  else if (running === from) log.write(from.task.attemptId, "error", logTextOf(error));
+  finish(from, unsound ? { result, unsound } : { result });
+}
+
+/** An error nobody awaited belongs to the attempt that runs; the process is not to be trusted afterwards. */
+function onStray(error: unknown): void {
+  if (running) fail(running, error, true);
+  else process.exit(1);
+}
+
+function stop(attemptId: string, reason: StopReason): void {
+  if (running?.task.attemptId !== attemptId) return;
+  running.abort.abort(new Error(`the attempt was stopped: ${reason}`));
+}
+
+function onMessage(message: ToChild<RunnerInit>): void {
+  if (message.type === "init") {
+    log = createChildLog(message.nonce);
+    connections = message.connections;
+    captureConsole(log, { debug: "debug", warn: "warn", error: "error" }, () => running?.task.attemptId ?? null);
+    send({ type: "ready" });
+  } else if (message.type === "prepare") {
+    // A bundle that cannot be loaded fails the task that needs it, with its log.
+    loadTasks(message.bundlePath).then(
+      () => send({ type: "prepared" }),
+      () => send({ type: "prepared" }),
+    );
+  } else if (message.type === "run") void run(message.task, message.bundlePath);
+  else stop(message.attemptId, message.reason);
+}
+
+/** The worker is gone, however it died: nobody will take a result. */
+function onOrphaned(): void {
+  running?.abort.abort(new Error("the worker is gone"));
+  setTimeout(() => process.kill(-process.pid, "SIGKILL"), running ? ORPHAN_GRACE_MS : 0);
+}
+
+process.on("uncaughtException", onStray);
+process.on("unhandledRejection", onStray);
+process.on("disconnect", onOrphaned);
+process.on("message", onMessage);

@@ -1,0 +1,269 @@
+/** A worker: claims task instances, runs them in child processes, tells how they ended. */
+import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Config } from "../config.ts";
+import type { Database } from "../metadata/database.ts";
+import { listen } from "../metadata/listen.ts";
+import {
+  appendLog,
+  drainWorker,
+  endWorker,
+  type FinishReply,
+  fetchBundle,
+  finishAndClaim,
+  heartbeat,
+  registerWorker,
+} from "../metadata/work.ts";
+import { Attempts } from "./attempts.ts";
+import { createBundleCache } from "./bundle-cache.ts";
+import { ClaimLoop } from "./claim-loop.ts";
+import type { ExecutorEvents } from "./executor.ts";
+import { HostProcess } from "./host-process.ts";
+import { LogBacklog } from "./log-backlog.ts";
+import { LogSink } from "./log-sink.ts";
+import { createMasker, secretsOf } from "./mask.ts";
+import { RunnerPool } from "./runner-pool.ts";
+import { Session } from "./session.ts";
+import {
+  INSTANCE_MARKER,
+  sweepDeadWorkers,
+  sweepEndedAttempts,
+  sweepWorker,
+  WORKER_MARKER,
+  workerMarker,
+} from "./sweep.ts";
+
+/** What a worker is started with. */
+export interface WorkerOptions {
+  database: Database;
+  config: Config;
+  /** Operators at once in the host. */
+  operatorSlots?: number;
+  /** Tells the worker's operator what went wrong around tasks, one line each. */
+  warn?: (message: string) => void;
+}
+
+/** How long what runs may go on when a worker stops: `drain` waits for it, then hands it back; `now` hands back at once. */
+export type StopMode = "drain" | "now";
+
+/** A running worker. */
+export interface Worker {
+  /** Id of its session; another one after its session was lost. */
+  readonly workerId: string;
+  /** Process ids of its children, for those who watch it. */
+  readonly pids: { readonly host: number | null; readonly runners: readonly number[] };
+  /** Claims nothing more, lets attempts end or hands them back, ends its children. A second call with `now` hurries the first. */
+  stop(mode: StopMode): Promise<void>;
+}
+
+const OPERATOR_SLOTS = 256;
+/** How long a draining worker waits for what runs. */
+const DRAIN_MS = 60_000;
+const SWEEP_EVERY_MS = 30_000;
+/** How long a worker that stops tries to tell its last outcomes. */
+const LAST_WORDS_MS = 15_000;
+
+/** Starts a worker in this process. Resolves when it is registered; throws what makes that impossible for good. */
+export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const running = new RunningWorker(options, await workerMarker(), await hostId());
+  await running.start();
+  return running;
+}
+
+/** The machine as the kernel knows it, so that a restored copy of a database never takes another host for this one. */
+async function hostId(): Promise<string> {
+  const machine = await readFile("/etc/machine-id", "utf8").catch(() => "");
+  return `${hostname()}/${machine.trim()}`;
+}
+
+class RunningWorker implements Worker {
+  readonly #database: Database;
+  readonly #config: Config;
+  readonly #slots: { functions: number; operators: number };
+  readonly #marker: Awaited<ReturnType<typeof workerMarker>>;
+  readonly #warn: (message: string) => void;
+  readonly #runners: RunnerPool;
+  readonly #host: HostProcess;
+  readonly #sink: LogSink;
+  readonly #attempts: Attempts;
+  readonly #session: Session;
+  readonly #claims: ClaimLoop;
+  #sweeper: NodeJS.Timeout | null = null;
+  #stopListening: () => Promise<void> = async () => {};
+  #stopping: Promise<void> | null = null;
+  #hurry = Promise.withResolvers<void>();
+  #allOver: (() => void) | null = null;
+
+  constructor(options: WorkerOptions, marker: Awaited<ReturnType<typeof workerMarker>>, host: string) {
+    const { database, config } = options;
+    this.#database = database;
+    this.#config = config;
+    this.#marker = marker;
+    this.#slots = { functions: config.runners, operators: options.operatorSlots ?? OPERATOR_SLOTS };
+    this.#warn = options.warn ?? ((message) => console.error(`worker: ${message}`));
+    const masker = createMasker([...secretsOf(config.connections), config.lineage?.token ?? ""]);
+    const backlog = new LogBacklog(join(config.home, "tmp", `logs-${process.pid}.jsonl`));
+    const warn = this.#warn;
+    this.#sink = new LogSink({ masker, backlog, warn, append: (batches) => appendLog(database, batches) });
+    const events: ExecutorEvents = {
+      line: (attemptId, line, bytesCut) => this.#sink.add(attemptId, line, bytesCut),
+      ended: (attemptId, end) => this.#attempts.ended(attemptId, end),
+      warn: (message) => warn(masker.mask(message)),
+    };
+    const env = childEnvironment(config, marker.value);
+    const folder = join(config.home, "tmp");
+    this.#runners = new RunnerPool({ env, folder, connections: config.connections }, config.runners, events);
+    this.#host = new HostProcess(
+      {
+        env,
+        folder,
+        config: { ...config, environment: { ...config.environment, [WORKER_MARKER]: marker.value } },
+        databaseUrl: database.url,
+        marker: { name: WORKER_MARKER, value: marker.value },
+      },
+      events,
+    );
+    this.#attempts = new Attempts({
+      functions: this.#runners,
+      operators: this.#host,
+      bundles: createBundleCache(join(folder, "bundles"), (hash) => fetchBundle(database, hash)),
+      sink: this.#sink,
+      masker,
+      warn,
+      finished: (outcome) => this.#claims.tell(outcome),
+      over: () => this.#onOver(),
+    });
+    this.#session = this.#createSession(host);
+    this.#claims = this.#createClaims();
+  }
+
+  get workerId(): string {
+    return this.#session.workerId;
+  }
+
+  get pids() {
+    return { host: this.#host.pid, runners: this.#runners.pids };
+  }
+
+  async start(): Promise<void> {
+    const left = await sweepDeadWorkers(this.#config.environment[INSTANCE_MARKER] ?? "");
+    if (left > 0) this.#warn(`ended ${left} processes that a dead worker had left`);
+    await this.#session.start();
+    this.#runners.prewarm();
+    this.#stopListening = listen(this.#database, "qflow_work", () => {
+      this.#claims.wake();
+      const { functions, operators } = this.#attempts.counts;
+      if (functions + operators > 0) this.#session.askSoon();
+    });
+    this.#claims.start();
+    this.#sweeper = setInterval(() => void this.#sweep(), SWEEP_EVERY_MS).unref();
+  }
+
+  stop(mode: StopMode): Promise<void> {
+    if (mode === "now") this.#hurry.resolve();
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  #createSession(hostId: string): Session {
+    const { identity, value } = this.#marker;
+    return new Session({
+      register: () =>
+        registerWorker(this.#database, { hostId, pid: identity.pid, pidStartedAt: identity.startedAt, marker: value }),
+      heartbeat: (workerId) => heartbeat(this.#database, workerId),
+      lost: () => this.#attempts.stopAll("fenced"),
+      revoked: (revocations) => {
+        for (const { attemptId, reason } of revocations) this.#attempts.stop(attemptId, reason);
+      },
+      warn: this.#warn,
+    });
+  }
+
+  #createClaims(): ClaimLoop {
+    return new ClaimLoop({
+      exchange: (outcomes, capacity, claim) =>
+        finishAndClaim(this.#database, this.#session.workerId, outcomes, capacity, claim),
+      capacity: () => this.#capacity(),
+      answered: (reply) => this.#onAnswered(reply),
+      warn: this.#warn,
+    });
+  }
+
+  #capacity(): { functions: number; operators: number } {
+    if (this.#stopping) return { functions: 0, operators: 0 };
+    const { functions, operators } = this.#attempts.counts;
+    return {
+      functions: Math.max(0, this.#slots.functions - functions),
+      operators: Math.max(0, this.#slots.operators - operators),
+    };
+  }
+
+  #onAnswered(reply: FinishReply): void {
+    for (const attemptId of reply.fenced) {
+      this.#warn(`attempt ${attemptId} was fenced: its outcome was not taken`);
+      this.#attempts.stop(attemptId, "fenced");
+    }
+    for (const task of reply.claimed) this.#attempts.start(task);
+    // What was claimed by the call that was under way when the worker began to stop goes back with the rest.
+  }
+
+  #onOver(): void {
+    const { functions, operators } = this.#attempts.counts;
+    if (functions + operators === 0) this.#allOver?.();
+    this.#claims.wake();
+  }
+
+  async #sweep(): Promise<void> {
+    const swept = await sweepEndedAttempts(this.#marker.value, (marker) => this.#attempts.isLive(marker)).catch(
+      () => 0,
+    );
+    if (swept > 0) this.#warn(`ended ${swept} processes that ended attempts had left`);
+  }
+
+  async #stop(): Promise<void> {
+    await drainWorker(this.#database, this.workerId).catch(() => {});
+    const timer = new AbortController();
+    const idle = this.#untilIdle();
+    await Promise.race([
+      idle,
+      this.#hurry.promise,
+      sleep(DRAIN_MS, undefined, { signal: timer.signal }).catch(() => {}),
+    ]);
+    timer.abort();
+    this.#attempts.stopAll("shutdown");
+    await idle;
+    await this.#lastWords();
+    await this.#claims.stop();
+    await this.#session.stop();
+    await this.#stopListening();
+    if (this.#sweeper) clearInterval(this.#sweeper);
+    this.#sink.end();
+    await Promise.all([this.#runners.close(), this.#host.close()]);
+    await sweepWorker(this.#marker.value, 0);
+    await endWorker(this.#database, this.workerId).catch((error: unknown) =>
+      this.#warn(`end of session: ${String(error)}`),
+    );
+  }
+
+  async #untilIdle(): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    this.#allOver = over.resolve;
+    this.#onOver();
+    await over.promise;
+  }
+
+  /** Outcomes are told as long as that is worth waiting for; without the database the lease tells. */
+  async #lastWords(): Promise<void> {
+    for (let waited = 0; this.#claims.untold > 0 && waited < LAST_WORDS_MS; waited += 20) await sleep(20);
+  }
+}
+
+function childEnvironment(config: Config, marker: string): Record<string, string> {
+  return {
+    ...config.environment,
+    [WORKER_MARKER]: marker,
+    NODE_COMPILE_CACHE: join(config.home, "tmp", "compile-cache"),
+  };
+}
