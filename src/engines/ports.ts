@@ -7,6 +7,14 @@ export function freePort(): Promise<number> {
   return listenOnce(0);
 }
 
+/** Whether nobody listens on the port at this moment. */
+export function isFree(port: number): Promise<boolean> {
+  return listenOnce(port).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Throws PORT_TAKEN naming the port and what wanted it, when somebody listens there. */
 export async function requireFreePort(port: number, wantedBy: string): Promise<void> {
   try {

@@ -2,10 +2,10 @@
 import { spawn } from "node:child_process";
 import { access, chown, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { messageOf, QflowError } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { chooseAccount, giveTo, type RunAs } from "./account.ts";
+import { engineFailed, type OnStarted, untilReady } from "./engine.ts";
 import { requireFreePort } from "./ports.ts";
 import { postgresBinaries } from "./postgres-binaries.ts";
 import { type EngineProcess, endProcesses, INSTANCE_MARKER, startProcess } from "./process.ts";
@@ -18,6 +18,8 @@ const READY_TIMEOUT_MS = 60_000;
 
 /** How one server is laid out. */
 export interface PostgresOptions {
+  /** Is told of the process before it is ready. */
+  readonly onStarted?: OnStarted;
   readonly dataDir: string;
   /** TCP port on 127.0.0.1. */
   readonly port: number;
@@ -68,7 +70,13 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
       { signal: "SIGQUIT", patienceMs: 5_000 },
     ],
   });
-  await waitUntilReady(server, options);
+  options.onStarted?.(server);
+  await untilReady(server, () => answers(options), {
+    title: "PostgreSQL",
+    timeoutMs: READY_TIMEOUT_MS,
+    pollMs: 30,
+    logFile: options.logFile,
+  });
   return { ...server, url: (database) => postgresUrl(options, database) };
 }
 
@@ -175,23 +183,7 @@ async function runInitdb(
     child.once("exit", (code, signal) => settle(code === 0 ? "" : `exit ${signal ?? code}`));
   });
   await log.close();
-  if (ended !== "") throw failed(`initdb failed: ${ended}`, options);
-}
-
-async function waitUntilReady(server: EngineProcess, options: PostgresOptions): Promise<void> {
-  const deadline = Date.now() + READY_TIMEOUT_MS;
-  let ended: string | null = null;
-  void server.exited.then((how) => {
-    ended = how;
-  });
-  while (!(await answers(options))) {
-    if (ended !== null) throw failed(`PostgreSQL stopped while starting: ${ended}`, options);
-    if (Date.now() > deadline) {
-      await server.stop();
-      throw failed(`PostgreSQL did not answer within ${READY_TIMEOUT_MS / 1000} s`, options);
-    }
-    await sleep(30);
-  }
+  if (ended !== "") throw engineFailed(`initdb failed: ${ended}`, options.logFile);
 }
 
 /** Whether a query is answered: what "ready" means for this engine. */
@@ -207,11 +199,4 @@ export async function answers(options: Pick<PostgresOptions, "port" | "password"
   } finally {
     await client.end().catch(() => {});
   }
-}
-
-function failed(message: string, options: PostgresOptions): QflowError {
-  return new QflowError("ENGINE_FAILED", message, {
-    remedy: `Read ${options.logFile}.`,
-    details: { engine: "postgres", log: options.logFile },
-  });
 }

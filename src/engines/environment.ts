@@ -1,0 +1,51 @@
+/** What the processes around the engines are told about them, as environment variables. */
+import { join } from "node:path";
+import type { Config } from "../config.ts";
+import { FTP_USER } from "./ftp-server.ts";
+import type { HomeState } from "./home.ts";
+import type { Installation } from "./install.ts";
+import { postgresUrl } from "./postgres.ts";
+import { INSTANCE_MARKER } from "./process.ts";
+import { sparkConfDir } from "./spark-conf.ts";
+
+/** Database of qflow itself in the embedded PostgreSQL. */
+export const QFLOW_DATABASE = "qflow";
+
+/**
+ * Environment variables for schedulers, workers and the API. They hold passwords: hand them to child processes, never print them.
+ * Without an installation nothing of Spark is told. What the user has set (a database, a connection) is left as it is.
+ */
+export function engineEnvironment(
+  config: Config,
+  state: HomeState,
+  installation: Installation | null,
+): Record<string, string> {
+  const env: Record<string, string> = {
+    [INSTANCE_MARKER]: state.id,
+    QFLOW_HOME: config.home,
+    QFLOW_DATABASE_URL: config.databaseUrl ?? postgresUrl(databaseServer(state), QFLOW_DATABASE),
+  };
+  const ftp = `ftp://${FTP_USER}:${encodeURIComponent(state.passwords.ftp)}@127.0.0.1:${state.ports.ftp.port}/`;
+  if (!config.connections.ftp_q) env.QFLOW_CONN_FTP_Q = ftp;
+  if (!config.connections.hive_default) {
+    env.QFLOW_CONN_HIVE_DEFAULT = `hive2://127.0.0.1:${state.ports.hive.port}/default`;
+  }
+  if (installation === null) return env;
+  return {
+    ...env,
+    QFLOW_SPARK_HOME: installation.sparkHome,
+    QFLOW_SPARK_PYTHON: installation.python,
+    QFLOW_SPARK_CONF_DIR: sparkConfDir(config.home),
+    JAVA_HOME: installation.javaHome,
+  };
+}
+
+/** Port and superuser password of a home's PostgreSQL. */
+export function databaseServer(state: HomeState): { port: number; password: string } {
+  return { port: state.ports.postgres.port, password: state.passwords.postgres };
+}
+
+/** The folder that the FTP server serves. */
+export function feedFolder(config: Config): string {
+  return config.feedDir ?? join(config.home, "feed");
+}

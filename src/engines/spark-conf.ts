@@ -1,0 +1,104 @@
+/** The configuration folder that every Spark application of a home uses: the Thrift Server and the workers' drivers alike. */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { writePrivate } from "./files.ts";
+import { METASTORE } from "./metastore.ts";
+
+/** What the configuration is made from. */
+export interface SparkConfOptions {
+  readonly home: string;
+  /** The lake; Hive tables go below its folder `warehouse`. */
+  readonly lakeDir: string;
+  readonly jars: readonly string[];
+  readonly postgresPort: number;
+  readonly metastorePassword: string;
+}
+
+/** SPARK_CONF_DIR of a home. */
+export function sparkConfDir(home: string): string {
+  return join(home, "spark");
+}
+
+/** Writes the folder anew and empties Spark's scratch space. Nothing of Spark may run in this home at that moment. */
+export async function writeSparkConf(options: SparkConfOptions): Promise<void> {
+  const folder = sparkConfDir(options.home);
+  await rm(join(folder, "local"), { recursive: true, force: true });
+  await mkdir(join(folder, "local"), { recursive: true });
+  await mkdir(join(options.lakeDir, "warehouse"), { recursive: true });
+  const defaults = Object.entries(sparkDefaults(options)).map(([name, value]) => `${name} ${value}\n`);
+  await writePrivate(join(folder, "spark-defaults.conf"), defaults.join(""));
+  await writePrivate(join(folder, "hive-site.xml"), hiveSite(options));
+  await writePrivate(join(folder, "log4j2.properties"), LOG4J2);
+}
+
+function sparkDefaults({ home, lakeDir, jars }: SparkConfOptions): Record<string, string> {
+  const folder = sparkConfDir(home);
+  return {
+    "spark.master": "local[2]",
+    "spark.ui.enabled": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.extraClassPath": jars.join(":"),
+    "spark.driver.extraJavaOptions": `-Dderby.system.home=${join(folder, "local")} -Duser.timezone=UTC`,
+    "spark.driver.maxResultSize": "384m",
+    "spark.local.dir": join(folder, "local"),
+    "spark.sql.catalogImplementation": "hive",
+    "spark.sql.warehouse.dir": pathToFileURL(join(lakeDir, "warehouse")).href,
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.sql.parquet.compression.codec": "zstd",
+    // Partition values stay what they were written as: hour 08 must not become 8.
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    // Other applications write the tables: a remembered list of files would be stale.
+    "spark.sql.hive.filesourcePartitionFileCacheSize": "0",
+    "spark.sql.filesourceTableRelationCacheSize": "0",
+    "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+  };
+}
+
+function hiveSite({ home, lakeDir, postgresPort, metastorePassword }: SparkConfOptions): string {
+  const scratch = join(sparkConfDir(home), "local");
+  const properties = {
+    "javax.jdo.option.ConnectionURL": `jdbc:postgresql://127.0.0.1:${postgresPort}/${METASTORE}?ApplicationName=hive`,
+    "javax.jdo.option.ConnectionDriverName": "org.postgresql.Driver",
+    "javax.jdo.option.ConnectionUserName": METASTORE,
+    "javax.jdo.option.ConnectionPassword": metastorePassword,
+    "hive.metastore.schema.verification": "true",
+    "datanucleus.schema.autoCreateAll": "false",
+    // Every driver is a client with a pool of its own, and one at a time uses it.
+    "datanucleus.connectionPool.maxPoolSize": "4",
+    "bonecp.partitionCount": "1",
+    "bonecp.maxConnectionsPerPartition": "4",
+    "hive.metastore.warehouse.dir": pathToFileURL(join(lakeDir, "warehouse")).href,
+    "hive.exec.scratchdir": join(scratch, "hive"),
+    "hive.exec.local.scratchdir": join(scratch, "hive-local"),
+    "hive.downloaded.resources.dir": join(scratch, "hive-resources"),
+    "hive.querylog.location": join(scratch, "hive-log"),
+    "hive.server2.logging.operation.enabled": "false",
+  };
+  const lines = Object.entries(properties).map(
+    ([name, value]) => `  <property><name>${name}</name><value>${escapeXml(value)}</value></property>\n`,
+  );
+  return `<?xml version="1.0"?>\n<configuration>\n${lines.join("")}</configuration>\n`;
+}
+
+function escapeXml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+const LOG4J2 = `rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{yyyy-MM-dd'T'HH:mm:ss.SSS}{UTC}Z %p %c{1}: %m%n%ex
+# Said at every start and of no use to anybody.
+logger.native.name = org.apache.hadoop.util.NativeCodeLoader
+logger.native.level = error
+logger.hiveconf.name = org.apache.hadoop.hive.conf.HiveConf
+logger.hiveconf.level = error
+logger.objectstore.name = org.apache.hadoop.hive.metastore.ObjectStore
+logger.objectstore.level = error
+`;

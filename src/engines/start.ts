@@ -1,0 +1,215 @@
+/** Brings the engines of a QFLOW_HOME up and keeps them up until told to stop. */
+import { mkdir, rename, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Config } from "../config.ts";
+import { QflowError } from "../errors.ts";
+import { type Engine, makeEngine } from "./engine.ts";
+import { databaseServer, engineEnvironment, feedFolder, QFLOW_DATABASE } from "./environment.ts";
+import { ftpAnswers, startFtpServer } from "./ftp-server.ts";
+import { hiveAnswers } from "./hive-health.ts";
+import { startHiveServer } from "./hive-server.ts";
+import { ENGINE_NAMES, type EngineName, type HomeState, openHome, publishPort, settlePort } from "./home.ts";
+import { type Installation, installEngines } from "./install.ts";
+import { prepareMetastore } from "./metastore.ts";
+import { answers, ensureDatabase, postgresUrl, startPostgres } from "./postgres.ts";
+import { sweepInstance } from "./process.ts";
+import { type ProcessLock, tryLock } from "./process-lock.ts";
+import type { Progress } from "./progress.ts";
+import { sparkConfDir, writeSparkConf } from "./spark-conf.ts";
+import { type EngineEvent, type Supervision, superviseEngines } from "./supervise.ts";
+
+/** How the engines are started. */
+export interface StartOptions {
+  /** Which ones; the others can follow with `ensure`. Default: all. */
+  readonly names?: readonly EngineName[];
+  readonly progress: Progress;
+  readonly onEvent: (event: EngineEvent) => void;
+}
+
+/** Engines that run under our supervision. */
+export interface RunningEngines {
+  /** Starts those that do not run yet; resolves when all of them are ready. Installs what they need. */
+  ensure(names: readonly EngineName[]): Promise<void>;
+  /** Environment for schedulers, workers and the API; holds passwords. */
+  environment(): Record<string, string>;
+  /** Ends what was started here, and every process that carries this home's marker. */
+  stop(): Promise<void>;
+}
+
+const STRAY_PATIENCE_MS = 5_000;
+const LARGEST_LOG_BYTES = 20 * 1024 * 1024;
+
+/** The file by which one supervisor at a time owns a home's engines. */
+export function homeLockFile(home: string): string {
+  return join(home, "run", "engines.lock");
+}
+
+/**
+ * Starts engines, after ending whatever an earlier supervisor of this home left. Throws HOME_IN_USE when one is alive,
+ * PORT_TAKEN, PREREQUISITE_MISSING, DOWNLOAD_FAILED or ENGINE_FAILED; then nothing is left running.
+ */
+export async function startEngines(config: Config, options: StartOptions): Promise<RunningEngines> {
+  await mkdir(config.home, { recursive: true });
+  const lock = await tryLock(homeLockFile(config.home));
+  if ("heldBy" in lock) {
+    throw new QflowError("HOME_IN_USE", `the engines of ${config.home} run under process ${lock.heldBy.pid}`, {
+      details: { home: config.home, pid: lock.heldBy.pid },
+    });
+  }
+  const house = new EngineHouse(config, options, lock, await openHome(config.home));
+  try {
+    await sweepInstance(house.instance, STRAY_PATIENCE_MS);
+    await house.ensure(options.names ?? ENGINE_NAMES);
+    return house;
+  } catch (error) {
+    await house.stop();
+    throw error;
+  }
+}
+
+class EngineHouse implements RunningEngines {
+  readonly #config: Config;
+  readonly #options: StartOptions;
+  readonly #lock: ProcessLock;
+  readonly #engines = new Map<EngineName, { readonly engine: Engine; readonly ready: Promise<void> }>();
+  readonly #supervisions: Supervision[] = [];
+  #state: HomeState;
+  #installation: Installation | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor(config: Config, options: StartOptions, lock: ProcessLock, state: HomeState) {
+    this.#config = config;
+    this.#options = options;
+    this.#lock = lock;
+    this.#state = state;
+  }
+
+  get instance(): string {
+    return this.#state.id;
+  }
+
+  async ensure(names: readonly EngineName[]): Promise<void> {
+    if (names.some((name) => name !== "postgres")) {
+      this.#installation ??= await installEngines(this.#config, this.#options.progress);
+    }
+    if (names.includes("postgres") || names.includes("hive")) await this.#run("postgres");
+    // Spark and the FTP server have nothing to do with each other.
+    await Promise.all(names.filter((name) => name !== "postgres").map((name) => this.#run(name)));
+  }
+
+  environment(): Record<string, string> {
+    return engineEnvironment(this.#config, this.#state, this.#installation);
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopAll();
+    return this.#stopping;
+  }
+
+  /** The engine is started once, whoever asks and how often. */
+  #run(name: EngineName): Promise<void> {
+    const known = this.#engines.get(name);
+    if (known) return known.ready;
+    const engine = this.#make(name);
+    const ready = this.#start(engine);
+    this.#engines.set(name, { engine, ready });
+    return ready;
+  }
+
+  async #start(engine: Engine): Promise<void> {
+    const { home } = this.#config;
+    this.#options.onEvent({ engine: engine.name, kind: "starting" });
+    this.#state = await settlePort(home, this.#state, engine.name);
+    await rotateLog(this.#logFile(engine.name));
+    if (engine.name === "hive") await this.#prepareHive();
+    await engine.start();
+    if (engine.name === "postgres") await ensureDatabase(this.#url("postgres"), QFLOW_DATABASE);
+    this.#state = await publishPort(home, this.#state, engine.name);
+    if (this.#stopping) return;
+    this.#supervisions.push(superviseEngines([engine], this.#options.onEvent));
+    this.#options.onEvent({ engine: engine.name, kind: "ready" });
+  }
+
+  async #prepareHive(): Promise<void> {
+    const { jars, hiveSchema } = this.#installed();
+    const { passwords, ports } = this.#state;
+    const { home, lakeDir } = this.#config;
+    await prepareMetastore({
+      url: (database) => this.#url(database),
+      password: passwords.metastore,
+      scripts: hiveSchema,
+    });
+    const metastorePassword = passwords.metastore;
+    await writeSparkConf({ home, lakeDir, jars, postgresPort: ports.postgres.port, metastorePassword });
+  }
+
+  #make(name: EngineName): Engine {
+    const runDir = join(this.#config.home, "run");
+    const logFile = this.#logFile(name);
+    const { home, cacheDir, environment } = this.#config;
+    const common = { logFile, instance: this.instance, environment };
+    // Ports are read at each start: one that nobody knows yet may be chosen anew before.
+    const launches: Record<EngineName, Parameters<typeof makeEngine>[0]> = {
+      postgres: {
+        name,
+        launch: (onStarted) =>
+          startPostgres({ ...common, onStarted, cacheDir, dataDir: join(home, "pg"), ...databaseServer(this.#state) }),
+        health: () => answers(databaseServer(this.#state)),
+      },
+      hive: {
+        name,
+        launch: (onStarted) => {
+          const confDir = sparkConfDir(home);
+          const port = this.#state.ports.hive.port;
+          return startHiveServer({ ...common, onStarted, installation: this.#installed(), confDir, port });
+        },
+        health: () => hiveAnswers(this.#state.ports.hive.port),
+      },
+      ftp: {
+        name,
+        launch: (onStarted) => {
+          const { python } = this.#installed();
+          const login = { port: this.#state.ports.ftp.port, password: this.#state.passwords.ftp };
+          return startFtpServer({ ...common, ...login, onStarted, python, runDir, root: feedFolder(this.#config) });
+        },
+        health: () => ftpAnswers(this.#state.ports.ftp.port, this.#state.passwords.ftp),
+      },
+    };
+    return makeEngine(launches[name], runDir);
+  }
+
+  async #stopAll(): Promise<void> {
+    const ended = this.#supervisions.map((supervision) => supervision.end());
+    // PostgreSQL goes last: the metastore's clients may still write to it.
+    for (const name of ENGINE_NAMES.toReversed()) {
+      const known = this.#engines.get(name);
+      if (!known) continue;
+      await known.engine.stop();
+      await known.ready.catch(() => {});
+      await known.engine.stop();
+      this.#options.onEvent({ engine: name, kind: "stopped" });
+    }
+    await Promise.all(ended);
+    await sweepInstance(this.instance, STRAY_PATIENCE_MS);
+    await this.#lock.release();
+  }
+
+  #installed(): Installation {
+    if (this.#installation) return this.#installation;
+    throw new QflowError("INTERNAL", "an engine was started before the engines were installed");
+  }
+
+  #url(database: string): string {
+    return postgresUrl(databaseServer(this.#state), database);
+  }
+
+  #logFile(name: EngineName): string {
+    return join(this.#config.home, "log", `${name}.log`);
+  }
+}
+
+/** A log that has become large is set aside at a start; the one before it goes. */
+async function rotateLog(file: string): Promise<void> {
+  const found = await stat(file).catch(() => null);
+  if (found && found.size > LARGEST_LOG_BYTES) await rename(file, `${file}.1`);
+}
