@@ -1,0 +1,68 @@
+/** What the addresses carry after the `?`: checked once here, so that a hand-written address never breaks a page. */
+
+type Raw = Record<string, unknown>;
+
+function text(value: unknown): string | undefined {
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function whole(value: unknown): number | undefined {
+  const number = typeof value === "string" ? Number(value) : value;
+  return typeof number === "number" && Number.isInteger(number) ? number : undefined;
+}
+
+function oneOf<T extends string>(allowed: readonly T[], value: unknown): T | undefined {
+  return allowed.find((entry) => entry === value);
+}
+
+/** Drops what is absent, so that addresses stay short. */
+function compact<T extends Raw>(search: T): T {
+  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** Parts of the side panel of a task instance. */
+export const PANEL_VIEWS = ["logs", "xcom", "details"] as const;
+/** One of {@link PANEL_VIEWS}. */
+export type PanelView = (typeof PANEL_VIEWS)[number];
+
+/** The side panel of a task instance. `run` alone marks a run; with `task` the panel is open. */
+export interface PanelSearch {
+  run?: string | undefined;
+  task?: string | undefined;
+  map?: number | undefined;
+  try?: number | undefined;
+  view?: PanelView | undefined;
+  /** Line of the log to show, 1-based. */
+  line?: number | undefined;
+}
+
+export function panelSearch(raw: Raw): PanelSearch {
+  return compact({
+    run: text(raw.run),
+    task: text(raw.task),
+    map: whole(raw.map),
+    try: whole(raw.try),
+    view: oneOf(PANEL_VIEWS, raw.view),
+    line: whole(raw.line),
+  });
+}
+
+export function dagsSearch(raw: Raw): { q?: string | undefined } {
+  return compact({ q: text(raw.q) });
+}
+
+/** States a run can have. */
+const RUN_STATES = ["queued", "running", "success", "failed"] as const;
+
+export function runsSearch(raw: Raw): { state?: (typeof RUN_STATES)[number] | undefined } {
+  return compact({ state: oneOf(RUN_STATES, raw.state) });
+}
+
+export function datasetSearch(raw: Raw): { q?: string | undefined } {
+  return compact({ q: text(raw.q) });
+}
+
+export function sqlSearch(raw: Raw): { q?: string | undefined } {
+  return compact({ q: text(raw.q) });
+}

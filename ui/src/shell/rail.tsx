@@ -1,0 +1,28 @@
+/** The left rail: where one can go, in words. */
+import { Link } from "@tanstack/react-router";
+import { Icon, type IconName } from "../components/icon.tsx";
+
+const PLACES: readonly { to: "/" | "/dags" | "/datasets" | "/dashboards" | "/sql"; word: string; icon: IconName }[] = [
+  { to: "/", word: "Home", icon: "home" },
+  { to: "/dags", word: "DAGs", icon: "dags" },
+  { to: "/datasets", word: "Datasets", icon: "datasets" },
+  { to: "/dashboards", word: "Dashboards", icon: "dashboards" },
+  { to: "/sql", word: "SQL", icon: "sql" },
+];
+
+export function Rail() {
+  return (
+    <nav className="rail" aria-label="Main">
+      <Link to="/" className="rail-brand">
+        <img src="/favicon.svg" width="20" height="20" alt="" />
+        qflow
+      </Link>
+      {PLACES.map(({ to, word, icon }) => (
+        <Link key={to} to={to} className="rail-link" activeOptions={{ exact: to === "/", includeSearch: false }}>
+          <Icon name={icon} />
+          {word}
+        </Link>
+      ))}
+    </nav>
+  );
+}

@@ -1,0 +1,115 @@
+/** Runs tasks again. Shows which ones before anything happens. */
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import type { ClearTasks, TaskInstance, TaskInstanceCollection } from "../../../src/api/contract.ts";
+import { Dialog } from "../components/dialog.tsx";
+import { ErrorNote, Skeleton } from "../components/feedback.tsx";
+import { StateBadge } from "../components/state-mark.tsx";
+import { toast } from "../components/toasts.tsx";
+import { plural } from "../lib/format.ts";
+import { send, url } from "../lib/http.ts";
+import type { TaskAddress } from "../lib/queries.ts";
+
+/** One task (with what follows it) or a whole run. */
+export type ClearTarget = { kind: "task"; at: TaskAddress } | { kind: "run"; dagId: string; runId: string };
+
+type Scope = "only" | "downstream" | "failed" | "all";
+
+const SCOPES: Record<ClearTarget["kind"], readonly (readonly [scope: Scope, words: string])[]> = {
+  task: [
+    ["downstream", "This task and everything after it"],
+    ["only", "Only this task"],
+  ],
+  run: [
+    ["failed", "What failed"],
+    ["all", "Every task of the run"],
+  ],
+};
+
+const LISTED = 200;
+
+function requestBody(target: ClearTarget, scope: Scope): Omit<ClearTasks, "dry_run"> {
+  if (target.kind === "run") return { dag_run_id: target.runId, only_failed: scope === "failed" };
+  const { runId, taskId, mapIndex } = target.at;
+  const task: string | [string, number] = mapIndex < 0 ? taskId : [taskId, mapIndex];
+  return { dag_run_id: runId, only_failed: false, task_ids: [task], include_downstream: scope === "downstream" };
+}
+
+export function ClearDialog({ target, onClose }: { target: ClearTarget; onClose: () => void }) {
+  const dagId = target.kind === "run" ? target.dagId : target.at.dagId;
+  const client = useQueryClient();
+  const [scope, setScope] = useState<Scope>(SCOPES[target.kind][0]?.[0] ?? "all");
+  const body = requestBody(target, scope);
+  const address = url(["v2", "dags", dagId, "clearTaskInstances"]);
+  const preview = useQuery({
+    queryKey: ["preview", "clear", dagId, body],
+    queryFn: ({ signal }) => send<TaskInstanceCollection>("POST", address, { ...body, dry_run: true }, signal),
+    staleTime: 0,
+    gcTime: 0,
+  });
+  const clear = useMutation({
+    mutationFn: () => send<TaskInstanceCollection>("POST", address, { ...body, dry_run: false }),
+    onSuccess: async (cleared) => {
+      onClose();
+      toast({ text: `Cleared ${plural(cleared.total_entries, "task")}: they run again` });
+      await Promise.all([
+        client.invalidateQueries({ queryKey: ["dag", dagId] }),
+        client.invalidateQueries({ queryKey: ["overview"] }),
+      ]);
+    },
+  });
+  const affected = preview.data?.task_instances ?? [];
+  return (
+    <Dialog
+      title={target.kind === "run" ? "Clear the run" : `Clear ${target.at.taskId}`}
+      onClose={onClose}
+      footer={
+        <>
+          <button type="button" className="button" onClick={onClose}>
+            Keep as it is
+          </button>
+          <button
+            type="button"
+            className="button primary"
+            disabled={affected.length === 0 || clear.isPending}
+            onClick={() => clear.mutate()}
+          >
+            Clear {plural(preview.data?.total_entries ?? 0, "task")}
+          </button>
+        </>
+      }
+    >
+      <fieldset className="choices">
+        <legend className="visually-hidden">What to clear</legend>
+        {SCOPES[target.kind].map(([name, words]) => (
+          <label key={name} className="row">
+            <input type="radio" name="scope" checked={scope === name} onChange={() => setScope(name)} /> {words}
+          </label>
+        ))}
+      </fieldset>
+      <p className="muted">They run again on the code version of the run; earlier tries and their logs are kept.</p>
+      {preview.isPending && <Skeleton rows={3} />}
+      {preview.isError && <ErrorNote error={preview.error} />}
+      {clear.isError && <ErrorNote error={clear.error} />}
+      {preview.data && <Affected instances={affected} />}
+    </Dialog>
+  );
+}
+
+function Affected({ instances }: { instances: readonly TaskInstance[] }) {
+  if (instances.length === 0) return <p>Nothing here would be cleared.</p>;
+  return (
+    <ul className="affected" aria-label="What will be cleared">
+      {instances.slice(0, LISTED).map((instance) => (
+        <li key={instance.id} className="row">
+          <span className="mono grow ellipsis">
+            {instance.task_id}
+            {instance.map_index >= 0 && ` [${instance.map_index}]`}
+          </span>
+          <StateBadge state={instance.state} />
+        </li>
+      ))}
+      {instances.length > LISTED && <li className="muted">and {plural(instances.length - LISTED, "more task")}</li>}
+    </ul>
+  );
+}

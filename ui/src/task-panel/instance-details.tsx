@@ -1,0 +1,39 @@
+/** Every fact of a task instance. */
+import type { ReactNode } from "react";
+import type { TaskInstance } from "../../../src/api/contract.ts";
+import { At } from "../components/time.tsx";
+
+export function InstanceDetails({ instance }: { instance: TaskInstance }) {
+  const facts: readonly (readonly [name: string, value: ReactNode])[] = [
+    ["Operator", instance.operator_name ?? "–"],
+    ["Scheduled", <At key="scheduled" at={instance.scheduled_when} />],
+    ["Queued", <At key="queued" at={instance.queued_when} />],
+    ["Started", <At key="started" at={instance.start_date} />],
+    ["Ended", <At key="ended" at={instance.end_date} />],
+    ["Pool", `${instance.pool} (${instance.pool_slots} slot${instance.pool_slots === 1 ? "" : "s"})`],
+    ["Priority", instance.priority_weight ?? "–"],
+    ["Worker", instance.hostname || "–"],
+    ["Process", instance.pid ?? "–"],
+    ["DAG version", instance.dag_version?.version_number ?? "–"],
+    ["Instance", <code key="id">{instance.id}</code>],
+  ];
+  const config = Object.keys(instance.rendered_fields).length > 0;
+  return (
+    <div className="panel-body">
+      <dl className="facts">
+        {facts.map(([name, value]) => (
+          <div key={name} className="fact">
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {config && (
+        <section>
+          <h3>Config as it ran</h3>
+          <pre className="code-box">{JSON.stringify(instance.rendered_fields, null, 2)}</pre>
+        </section>
+      )}
+    </div>
+  );
+}
