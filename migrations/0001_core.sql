@@ -32,13 +32,16 @@ create table dag (
   next_logical_date timestamptz,
   next_interval_start timestamptz,
   next_interval_end timestamptz,
-  -- Ticks up to here are settled: run created or skipped by the catchup policy.
+  -- Whether the next run is still to be computed: the schedule is new or has changed.
+  plan_pending boolean not null default true,
+  -- Ticks up to here (logical date) are settled: run created, or skipped by the catchup policy.
   scheduled_until timestamptz,
   skipped_ticks bigint not null default 0,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
 create index dag_due on dag (next_run_after) where active and not paused and next_run_after is not null;
+create index dag_plan on dag (dag_id) where active and plan_pending;
 create index dag_file on dag (file);
 
 create table dag_version (

@@ -1,0 +1,78 @@
+/** Makes the {@link ClaimedTask} of what the database's `claimed_tasks` answers. */
+import type { Json, TaskKind, TriggerRule } from "../dag/spec.ts";
+import type { ClaimedTask, Outcome } from "./work-types.ts";
+
+/** One upstream whose values are read: how each of its instances ended, in map order. */
+interface UpstreamRow {
+  readonly mapped: boolean;
+  readonly ended: readonly { readonly state: string; readonly value: Json }[] | null;
+}
+
+/** A row as `claimed_tasks` builds it. */
+export interface ClaimedRow {
+  readonly attemptId: string;
+  readonly token: string;
+  readonly taskInstanceId: number;
+  readonly dagId: string;
+  readonly runId: string;
+  readonly taskId: string;
+  readonly mapIndex: number;
+  readonly tryNumber: number;
+  readonly versionId: number;
+  readonly bundleHash: string;
+  readonly kind: TaskKind;
+  readonly rule: TriggerRule;
+  readonly operator: { readonly name: string; readonly config: Json } | null;
+  readonly params: Json;
+  readonly logicalDate: string | null;
+  readonly intervalStart: string | null;
+  readonly intervalEnd: string | null;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly branchTargets: Readonly<Record<string, string>>;
+  readonly emits: readonly string[];
+  readonly timeoutMs: number | null;
+  readonly item: Json;
+  readonly upstream: Readonly<Record<string, UpstreamRow>>;
+  readonly events: readonly { readonly dataset: string; readonly at: string; readonly extra: Json }[];
+  readonly previousHandle: Json;
+}
+
+/** The task with its inputs and outputs put together. */
+export function claimedTask(row: ClaimedRow): ClaimedTask {
+  const { upstream, inputs, intervalStart, intervalEnd, ...rest } = row;
+  return {
+    ...rest,
+    logicalDate: isoOrNull(row.logicalDate),
+    interval: intervalStart && intervalEnd ? { start: iso(intervalStart), end: iso(intervalEnd) } : null,
+    events: row.events.map((event) => ({ ...event, at: iso(event.at) })),
+    inputs: Object.fromEntries(
+      Object.entries(inputs).map(([name, taskId]) => [name, inputOf(upstream[taskId], row.rule)]),
+    ),
+    outputs: Object.fromEntries(Object.entries(upstream).map(([taskId, from]) => [taskId, valueFrom(from)])),
+  };
+}
+
+function inputOf(from: UpstreamRow | undefined, rule: TriggerRule): Json | Outcome | readonly Outcome[] {
+  if (rule === "all_success") return valueFrom(from);
+  const outcomes = (from?.ended ?? []).map(outcomeOf);
+  return from?.mapped ? outcomes : (outcomes[0] ?? { state: "none" });
+}
+
+function valueFrom(from: UpstreamRow | undefined): Json {
+  const values = (from?.ended ?? []).map((ended) => ended.value ?? null);
+  return from?.mapped ? values : (values[0] ?? null);
+}
+
+function outcomeOf({ state, value }: { state: string; value: Json }): Outcome {
+  if (state === "success") return { state, value: value ?? null };
+  return { state: state === "failed" || state === "skipped" || state === "upstream_failed" ? state : "none" };
+}
+
+/** PostgreSQL writes offsets and microseconds; everywhere else an instant is written as JavaScript does. */
+function iso(instant: string): string {
+  return new Date(instant).toISOString();
+}
+
+function isoOrNull(instant: string | null): string | null {
+  return instant === null ? null : iso(instant);
+}

@@ -1,0 +1,45 @@
+/**
+ * The life of a task instance: state → move → state. The guard in the database (`migrations/0002_states.sql`) lets exactly
+ * these pairs through; a test compares the two.
+ */
+export const TASK_MOVES = {
+  /** Not decided yet: waits for its upstreams. */
+  none: { queue: "queued", skip: "skipped", failUpstream: "upstream_failed", fail: "failed" },
+  /** Ready: waits for a worker. */
+  queued: { claim: "running", cancel: "skipped" },
+  /** A worker has it. `release` hands it back untried. */
+  running: { succeed: "success", fail: "failed", skip: "skipped", retry: "up_for_retry", release: "queued" },
+  /** Failed, and is tried again when its time comes. */
+  up_for_retry: { queue: "queued", cancel: "skipped" },
+  success: { clear: "none" },
+  failed: { clear: "none" },
+  skipped: { clear: "none" },
+  upstream_failed: { clear: "none" },
+} as const;
+
+/** State of a task instance. */
+export type TaskState = keyof typeof TASK_MOVES;
+
+/** State in which nothing more happens to an instance by itself. */
+export type FinalTaskState = "success" | "failed" | "skipped" | "upstream_failed";
+
+/** Every state, in the order of a life. */
+export const TASK_STATES = Object.keys(TASK_MOVES) as TaskState[];
+
+/** The states of {@link FinalTaskState}. */
+export const FINAL_TASK_STATES: ReadonlySet<TaskState> = new Set<FinalTaskState>([
+  "success",
+  "failed",
+  "skipped",
+  "upstream_failed",
+]);
+
+/** States of a DAG run. */
+export const RUN_STATES = ["queued", "running", "success", "failed"] as const;
+/** State of a DAG run. */
+export type RunState = (typeof RUN_STATES)[number];
+
+/** Every legal `from>to`, as the database's guard writes it. */
+export function legalMoves(): string[] {
+  return Object.entries(TASK_MOVES).flatMap(([from, moves]) => Object.values(moves).map((to) => `${from}>${to}`));
+}

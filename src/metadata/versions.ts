@@ -1,0 +1,179 @@
+/** Stores what the DAG files hold: bundles, immutable versions, import errors. A broken file keeps its last good version. */
+import { createHash } from "node:crypto";
+import type { DagSpec, Json } from "../dag/spec.ts";
+import { type StoredBundle, storeBundle } from "./bundles.ts";
+import type { Database, Sql } from "./database.ts";
+import { taskDefRows } from "./task-defs.ts";
+import { wakeWith } from "./wake.ts";
+
+/** Why a DAG file could not be loaded. */
+export interface ImportProblem {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
+  /** 1-based, where known. */
+  readonly line: number | null;
+  readonly column: number | null;
+}
+
+/** One DAG file as the dag room found it. */
+export type LoadedDagFile =
+  | { readonly file: string; readonly bundle: StoredBundle; readonly dags: readonly DagSpec[] }
+  | { readonly file: string; readonly error: ImportProblem };
+
+/** What {@link storeVersions} changed. */
+export interface StoreReport {
+  /** DAGs that have a new version now. */
+  readonly changed: string[];
+  /** DAGs that no file holds any more. */
+  readonly deactivated: string[];
+  /** Files with an import error. */
+  readonly broken: string[];
+}
+
+/**
+ * Stores DAG files. `present` are all files there are now: DAGs of other files become inactive (default: those given).
+ * The same spec in the same bundle is the same version. A DAG id that an active DAG of another file has is an import error
+ * of the file that came later.
+ */
+export async function storeVersions(
+  database: Database,
+  files: readonly LoadedDagFile[],
+  present: readonly string[] = files.map(({ file }) => file),
+): Promise<StoreReport> {
+  const deactivated = await database.transaction((sql) => dropAbsent(sql, present));
+  const changed: string[] = [];
+  const broken: string[] = [];
+  for (const file of files) {
+    const result = await database.transaction((sql) => storeFile(sql, file));
+    changed.push(...result.changed);
+    deactivated.push(...result.deactivated);
+    if (result.broken) broken.push(file.file);
+  }
+  if (changed.length > 0) await wakeWith(database, "qflow_scheduler");
+  return { changed, deactivated, broken };
+}
+
+async function dropAbsent(sql: Sql, present: readonly string[]): Promise<string[]> {
+  await sql.query("delete from import_error where file <> all ($1)", [present]);
+  const gone = await sql.query<{ dag_id: string }>(
+    "update dag set active = false, updated_at = now() where active and file <> all ($1) returning dag_id",
+    [present],
+  );
+  return gone.rows.map((row) => row.dag_id);
+}
+
+interface FileResult {
+  readonly changed: string[];
+  readonly deactivated: string[];
+  readonly broken: boolean;
+}
+
+async function storeFile(sql: Sql, file: LoadedDagFile): Promise<FileResult> {
+  // One writer a file and, as ids are compared between files, one writer at all.
+  await sql.query("select pg_advisory_xact_lock(7101004)");
+  const problem = "error" in file ? file.error : await duplicateIn(sql, file.file, file.dags);
+  if (problem !== null || "error" in file) {
+    if (problem !== null) await storeProblem(sql, file.file, problem);
+    return { changed: [], deactivated: [], broken: true };
+  }
+  await sql.query("delete from import_error where file = $1", [file.file]);
+  await storeBundle(sql, file.bundle);
+  const changed: string[] = [];
+  for (const spec of file.dags) if (await storeDag(sql, file.file, spec, file.bundle.hash)) changed.push(spec.dagId);
+  const gone = await sql.query<{ dag_id: string }>(
+    "update dag set active = false, updated_at = now() where active and file = $1 and dag_id <> all ($2) returning dag_id",
+    [file.file, file.dags.map((spec) => spec.dagId)],
+  );
+  return { changed, deactivated: gone.rows.map((row) => row.dag_id), broken: false };
+}
+
+async function duplicateIn(sql: Sql, file: string, dags: readonly DagSpec[]): Promise<ImportProblem | null> {
+  const found = await sql.query<{ dag_id: string; file: string }>(
+    "select dag_id, file from dag where active and file <> $1 and dag_id = any ($2) limit 1",
+    [file, dags.map((spec) => spec.dagId)],
+  );
+  const other = found.rows[0];
+  if (!other) return null;
+  const message = `DAG ${other.dag_id} is already in ${other.file}`;
+  return { code: "DAG_DUPLICATE", message, remedy: "Give one of the two DAGs another id.", line: null, column: null };
+}
+
+async function storeProblem(sql: Sql, file: string, problem: ImportProblem): Promise<void> {
+  await sql.query(
+    `insert into import_error (file, code, message, remedy, line, "column") values ($1, $2, $3, $4, $5, $6)
+     on conflict (file) do update set code = $2, message = $3, remedy = $4, line = $5, "column" = $6, at = now()`,
+    [file, problem.code, problem.message, problem.remedy, problem.line, problem.column],
+  );
+}
+
+/** Whether the DAG has another version than before. */
+async function storeDag(sql: Sql, file: string, spec: DagSpec, bundleHash: string): Promise<boolean> {
+  const before = await upsertDag(sql, file, spec);
+  const values = [spec.dagId, JSON.stringify(spec), specHash(spec), bundleHash, JSON.stringify(taskDefRows(spec))];
+  const stored = await sql.query<{ id: string }>("select store_version($1, $2, $3, $4, $5)::text as id", values);
+  const versionId = stored.rows[0]?.id ?? null;
+  if (versionId === before) return false;
+  await sql.query("update dag set version_id = $2 where dag_id = $1", [spec.dagId, versionId]);
+  return true;
+}
+
+/** Brings the dag row up to date and locks it; returns the version it had. A changed schedule is planned anew. */
+async function upsertDag(sql: Sql, file: string, spec: DagSpec): Promise<string | null> {
+  const values = [
+    spec.dagId,
+    file,
+    spec.owner,
+    spec.tags,
+    spec.doc,
+    spec.maxActiveRuns,
+    spec.catchup,
+    JSON.stringify(spec.schedule),
+  ];
+  const result = await sql.query<{ version_id: string | null }>(
+    `insert into dag as d (dag_id, file, owner, tags, doc, max_active_runs, catchup, schedule)
+     values ($1, $2, $3, $4, $5, $6, $7, $8)
+     on conflict (dag_id) do update set file = $2, owner = $3, tags = $4, doc = $5, max_active_runs = $6, catchup = $7, schedule = $8,
+       active = true, updated_at = now(), plan_pending = d.plan_pending or d.schedule is distinct from $8 or not d.active
+     returning d.version_id::text`,
+    values,
+  );
+  await placeCursors(sql, spec);
+  return result.rows[0]?.version_id ?? null;
+}
+
+/** A consumer sees the events that come after it first named the dataset. */
+async function placeCursors(sql: Sql, spec: DagSpec): Promise<void> {
+  const datasets = spec.schedule?.kind === "datasets" ? datasetsOf(spec.schedule.condition as Json) : [];
+  await sql.query("delete from dataset_cursor where dag_id = $1 and dataset <> all ($2)", [spec.dagId, datasets]);
+  if (datasets.length === 0) return;
+  await sql.query("select pg_advisory_xact_lock(dataset_lock())");
+  await sql.query(
+    `insert into dataset_cursor (dag_id, dataset, event_id)
+     select $1, d, coalesce((select max(id) from dataset_event), 0) from unnest($2::text[]) d
+     on conflict do nothing`,
+    [spec.dagId, datasets],
+  );
+}
+
+function datasetsOf(condition: Json): string[] {
+  if (Array.isArray(condition)) return [...new Set(condition.flatMap(datasetsOf))];
+  if (typeof condition !== "object" || condition === null) return [];
+  if (typeof condition.dataset === "string") return [condition.dataset];
+  return [...new Set(Object.values(condition).flatMap(datasetsOf))];
+}
+
+function specHash(spec: DagSpec): string {
+  return createHash("sha256")
+    .update(canonical(spec as unknown as Json))
+    .digest("hex");
+}
+
+/** JSON with sorted keys, so that equal specs are equal text. */
+function canonical(value: Json): string {
+  return JSON.stringify(value, (_key, item: unknown) =>
+    typeof item === "object" && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}
