@@ -160,7 +160,7 @@ create table pool (
   description text not null default ''
 );
 insert into pool (name, slots, description) values
-  ('default', 128, 'Every task that names no pool.'),
+  ('default_pool', 128, 'Every task that names no pool.'),
   ('spark', 1, 'Spark applications: one driver at a time on one machine.');
 
 create table task_instance (

@@ -1,4 +1,5 @@
 /** Finds and ends processes by the markers in their environment: what left its process group, and what a dead worker left. */
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   findMarked,
@@ -11,17 +12,17 @@ import {
 
 /** Environment variable that names the attempt a process works for. */
 export const ATTEMPT_MARKER = "QFLOW_ATTEMPT";
-/** Environment variable that names the worker a process belongs to: `<pid>:<start time>`. */
+/** Environment variable that names the worker a process belongs to: `<pid>:<start time>:<a process may hold several>`. */
 export const WORKER_MARKER = "QFLOW_WORKER";
 /** Environment variable that names the QFLOW_HOME a process belongs to. */
 export const INSTANCE_MARKER = "QFLOW_INSTANCE";
 
 const POLL_MS = 50;
 
-/** The marker of this process as a worker. */
+/** A marker for a worker in this process. */
 export async function workerMarker(): Promise<{ identity: ProcessIdentity; value: string }> {
   const identity = (await identityOf(process.pid)) ?? { pid: process.pid, startedAt: "" };
-  return { identity, value: `${identity.pid}:${identity.startedAt}` };
+  return { identity, value: `${identity.pid}:${identity.startedAt}:${randomBytes(4).toString("hex")}` };
 }
 
 /** Ends processes: TERM, up to `graceMs`, then KILL until they are gone. Resolves to how many there were. */

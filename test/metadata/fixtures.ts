@@ -44,7 +44,7 @@ function taskSpec({ id, ...given }: TaskGiven, index: number, all: readonly Task
     rule: "all_success",
     retry: { retries: 0, delayMs: 0, factor: 2, maxMs: 60_000, jitter: "none" },
     timeoutMs: null,
-    pool: "default",
+    pool: "default_pool",
     poolSlots: 1,
     priority: 0,
     maxActive: null,
