@@ -24,7 +24,8 @@ export function sparkConfDir(home: string): string {
 export async function writeSparkConf(options: SparkConfOptions): Promise<void> {
   const folder = sparkConfDir(options.home);
   await rm(join(folder, "local"), { recursive: true, force: true });
-  await mkdir(join(folder, "local"), { recursive: true });
+  // Hive complains at the end of every session when its own scratch folder is absent.
+  await mkdir(join(folder, "local/hive-local"), { recursive: true });
   await mkdir(join(options.lakeDir, "warehouse"), { recursive: true });
   const defaults = Object.entries(sparkDefaults(options)).map(([name, value]) => `${name} ${value}\n`);
   await writePrivate(join(folder, "spark-defaults.conf"), defaults.join(""));
@@ -94,11 +95,17 @@ appender.stderr.name = stderr
 appender.stderr.target = SYSTEM_ERR
 appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %d{yyyy-MM-dd'T'HH:mm:ss.SSS}{UTC}Z %p %c{1}: %m%n%ex
-# Said at every start and of no use to anybody.
+# Said at every start, session or write, and of no use to anybody.
 logger.native.name = org.apache.hadoop.util.NativeCodeLoader
 logger.native.level = error
 logger.hiveconf.name = org.apache.hadoop.hive.conf.HiveConf
 logger.hiveconf.level = error
 logger.objectstore.name = org.apache.hadoop.hive.metastore.ObjectStore
 logger.objectstore.level = error
+logger.metastore.name = org.apache.hadoop.hive.metastore.HiveMetaStore
+logger.metastore.level = error
+logger.partitions.name = hive.log
+logger.partitions.level = error
+logger.jobs.name = org.apache.spark.scheduler.DAGScheduler
+logger.jobs.level = error
 `;
