@@ -140,14 +140,12 @@ export const sqlResult = z
     rows: z.array(z.array(z.union([z.string(), z.number(), z.boolean(), z.null()]))),
     truncated: z.boolean(),
     duration_ms: z.number(),
-    /** Names of columns whose values were hidden from this reader. */
-    masked: z.array(z.string()),
   })
   .meta({ id: "SqlResult" });
 
 /**
  * `GET /api/events` (server-sent events). Messages have event `change` and this JSON as data: what changed since the last one,
- * merged over at most 250 ms. Event `hello` comes first on every connection, after it everything shown should be fetched anew.
+ * merged over at most 400 ms. Event `hello` comes first on every connection, after it everything shown should be fetched anew.
  */
 export const changeEvent = z
   .object({

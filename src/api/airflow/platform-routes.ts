@@ -1,0 +1,157 @@
+/** `/api/v2/version`, `/monitor/health`, `/pools`; `/health`; `/metrics`; and the known rest of Airflow's API. */
+import { QflowError } from "../../errors.ts";
+import { listPools, type PoolRow, readGauges, readWorkerPulse } from "../../metadata/views/platform-views.ts";
+import { type Health, health, type Pool, pool, poolCollection, version } from "../contract.ts";
+import { type Route, route } from "../route.ts";
+import { isoOrNull } from "./shape.ts";
+
+const getVersion = route({
+  method: "get",
+  path: "/api/v2/version",
+  guard: "public",
+  summary: "Version of this installation.",
+  response: version,
+  handle: async ({ api }) => ({ version: api.version, git_version: null }),
+});
+
+const getHealth = route({
+  method: "get",
+  path: "/api/v2/monitor/health",
+  guard: "public",
+  summary:
+    "Whether database and workers are alive. Schedulers have no heartbeat of their own: any process may schedule.",
+  response: health,
+  handle: async ({ api }): Promise<Health> => {
+    const none = { status: null };
+    const pulse = await readWorkerPulse(api.database).catch(() => null);
+    const heartbeat = isoOrNull(pulse?.heartbeatAt ?? null);
+    return {
+      metadatabase: { status: pulse ? "healthy" : "unhealthy" },
+      scheduler: { ...none, latest_scheduler_heartbeat: null },
+      triggerer: { ...none, latest_triggerer_heartbeat: null },
+      dag_processor: { ...none, latest_dag_processor_heartbeat: null },
+      worker: {
+        status: pulse && pulse.live > 0 ? "healthy" : "unhealthy",
+        latest_worker_heartbeat: heartbeat,
+        count: pulse?.live ?? 0,
+      },
+    };
+  },
+});
+
+const liveness = route({
+  method: "get",
+  path: "/health",
+  guard: "public",
+  summary: "200 when this process and its database answer, else 503.",
+  handle: async ({ api }) => {
+    await api.database.query("select 1");
+    return { status: "healthy" };
+  },
+});
+
+function poolShape(row: PoolRow): Pool {
+  const occupied = row.running_slots;
+  return {
+    name: row.name,
+    slots: row.slots,
+    description: row.description === "" ? null : row.description,
+    include_deferred: false,
+    occupied_slots: occupied,
+    running_slots: row.running_slots,
+    queued_slots: row.queued_slots,
+    scheduled_slots: row.scheduled_slots,
+    open_slots: row.slots - occupied,
+    deferred_slots: row.deferred_slots,
+  };
+}
+
+const pools = route({
+  method: "get",
+  path: "/api/v2/pools",
+  guard: "viewer",
+  summary: "Pools and how full they are.",
+  response: poolCollection,
+  handle: async ({ api }) => {
+    const rows = await listPools(api.database, null);
+    return { pools: rows.map(poolShape), total_entries: rows.length };
+  },
+});
+
+const onePool = route({
+  method: "get",
+  path: "/api/v2/pools/:pool_name",
+  guard: "viewer",
+  summary: "One pool.",
+  response: pool,
+  handle: async ({ api, params }) => {
+    const [row] = await listPools(api.database, params.pool_name);
+    if (!row) throw new QflowError("NOT_FOUND", `The Pool with name: \`${params.pool_name}\` was not found`);
+    return poolShape(row);
+  },
+});
+
+const metrics = route({
+  method: "get",
+  path: "/metrics",
+  guard: "public",
+  summary: "Prometheus metrics: work under way, workers, lineage not yet processed.",
+  handle: async ({ api, raw }) => {
+    const gauges = await readGauges(api.database);
+    const byState = (name: string, counts: Readonly<Record<string, number>>) =>
+      Object.entries(counts).map(([state, count]) => `${name}{state="${state}"} ${count}`);
+    const lines = [
+      "# TYPE qflow_dag_runs gauge",
+      ...byState("qflow_dag_runs", gauges.runs),
+      "# TYPE qflow_task_instances gauge",
+      ...byState("qflow_task_instances", gauges.instances),
+      "# TYPE qflow_workers gauge",
+      `qflow_workers ${gauges.workers}`,
+      "# TYPE qflow_lineage_events_pending gauge",
+      `qflow_lineage_events_pending ${gauges.lineagePending}`,
+      "# TYPE qflow_import_errors gauge",
+      `qflow_import_errors ${gauges.importErrors}`,
+      "# TYPE process_resident_memory_bytes gauge",
+      `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
+    ];
+    raw.response.type("text/plain; version=0.0.4").send(`${lines.join("\n")}\n`);
+  },
+});
+
+/** Airflow's paths that qflow knows and does not answer yet, and what to use instead. */
+const UNSUPPORTED: readonly (readonly [path: string, reason: string])[] = [
+  ["/auth/token", "qflow has no passwords: make a token with `qflow tokens create`"],
+  ["/api/v2/connections", "connections come from QFLOW_CONN_ settings"],
+  ["/api/v2/variables", "qflow has no variables; use params"],
+  ["/api/v2/assets", "datasets are at /api/catalog/datasets"],
+  ["/api/v2/backfills", "backfills are not there yet"],
+  ["/api/v2/eventLogs", "the audit log has no endpoint yet"],
+  ["/api/v2/dagStats", "counts are in each DAG's run_counts"],
+  ["/api/v2/dagTags", "tags are in each DAG"],
+  ["/api/v2/dagWarnings", "qflow raises import errors instead"],
+  ["/api/v2/jobs", "workers are in /api/v2/monitor/health"],
+  ["/api/v2/config", "settings are not shown over HTTP"],
+  ["/api/v2/plugins", "qflow has no plugins"],
+  ["/api/v2/providers", "qflow has no providers"],
+];
+
+const METHODS = ["get", "post", "patch", "delete"] as const;
+
+const unsupported: Route[] = UNSUPPORTED.flatMap(([path, reason]) =>
+  [path, `${path}/*rest`].flatMap((each) =>
+    METHODS.map((method) =>
+      route({
+        method,
+        path: each,
+        guard: "public",
+        summary: `Not supported: ${reason}.`,
+        handle: () => Promise.reject(new QflowError("NOT_SUPPORTED", `not supported: ${reason}`)),
+      }),
+    ),
+  ),
+);
+
+/** About the platform itself. */
+export const platformRoutes = [getVersion, getHealth, liveness, pools, onePool, metrics];
+/** Known paths of Airflow that answer 501. */
+export const unsupportedRoutes = unsupported;

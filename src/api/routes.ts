@@ -1,0 +1,31 @@
+/** Every endpoint there is. */
+import { dagRoutes } from "./airflow/dag-routes.ts";
+import { platformRoutes, unsupportedRoutes } from "./airflow/platform-routes.ts";
+import { runRoutes } from "./airflow/run-routes.ts";
+import { taskRoutes } from "./airflow/task-routes.ts";
+import { catalogRoutes } from "./catalog-routes.ts";
+import { eventRoutes } from "./event-routes.ts";
+import { gridRoutes } from "./grid-routes.ts";
+import { insightRoutes } from "./insight-routes.ts";
+import { lineageRoutes } from "./lineage-routes.ts";
+import { logRoutes } from "./log-routes.ts";
+import { loginRoutes } from "./login-routes.ts";
+import type { Route } from "./route.ts";
+import { sqlRoutes } from "./sql-routes.ts";
+
+/** In order of matching. */
+export const allRoutes: readonly Route[] = [
+  ...loginRoutes,
+  ...dagRoutes,
+  ...runRoutes,
+  ...logRoutes,
+  ...taskRoutes,
+  ...gridRoutes,
+  ...catalogRoutes,
+  ...insightRoutes,
+  ...sqlRoutes,
+  ...lineageRoutes,
+  ...eventRoutes,
+  ...platformRoutes,
+  ...unsupportedRoutes,
+];

@@ -1,0 +1,110 @@
+/** Reads the state of the platform itself: pools, processes, and what changed lately. */
+import type { Sql } from "../database.ts";
+
+/** A pool with its use. */
+export interface PoolRow {
+  readonly name: string;
+  readonly slots: number;
+  readonly description: string;
+  readonly running_slots: number;
+  readonly queued_slots: number;
+  readonly scheduled_slots: number;
+  readonly deferred_slots: number;
+}
+
+/** Every pool, or the one called `name`. */
+export async function listPools(sql: Sql, name: string | null): Promise<PoolRow[]> {
+  const found = await sql.query<PoolRow>(
+    `select p.name, p.slots, p.description,
+       coalesce(sum(i.pool_slots) filter (where i.state = 'running'), 0)::int as running_slots,
+       coalesce(sum(i.pool_slots) filter (where i.state = 'queued'), 0)::int as queued_slots,
+       coalesce(sum(i.pool_slots) filter (where i.state = 'scheduled'), 0)::int as scheduled_slots,
+       coalesce(sum(i.pool_slots) filter (where i.state = 'deferred'), 0)::int as deferred_slots
+     from pool p left join task_instance i on i.pool = p.name and i.state in ('running', 'queued', 'scheduled', 'deferred')
+     where $1::text is null or p.name = $1 group by p.name order by p.name`,
+    [name],
+  );
+  return found.rows;
+}
+
+/** Workers whose lease runs, and the newest sign of life of any. */
+export async function readWorkerPulse(sql: Sql): Promise<{ live: number; heartbeatAt: Date | null }> {
+  const found = await sql.query<{ live: string; heartbeat_at: Date | null }>(
+    `select count(*) filter (where state in ('active', 'draining') and lease_expires_at > now()) as live, max(heartbeat_at) as heartbeat_at
+     from worker where heartbeat_at > now() - interval '1 day'`,
+  );
+  const row = found.rows[0];
+  return { live: Number(row?.live ?? 0), heartbeatAt: row?.heartbeat_at ?? null };
+}
+
+/** What changed after `since` (database time); `now` is where to go on from. */
+export interface Changes {
+  readonly now: Date;
+  readonly runs: { dag_id: string; dag_run_id: string }[];
+  readonly dags: string[];
+  readonly datasets: string[];
+}
+
+/** A transaction may become visible a little after the time it wrote: looks back this much, so a change can be told twice. */
+const OVERLAP = "interval '1 second'";
+
+const CHANGES_SQL = `
+  with touched as (
+    select distinct dag_run_id as id from task_event where at > $1::timestamptz - ${OVERLAP}
+    union
+    select id from dag_run where id in (select id from dag_run order by id desc limit 200)
+      and greatest(queued_at, started_at, ended_at, cancel_requested_at) > $1::timestamptz - ${OVERLAP}
+    union
+    select id from dag_run where ended_at > $1::timestamptz - ${OVERLAP}
+  )
+  select clock_timestamp() as now,
+    (select coalesce(json_agg(json_build_object('dag_id', r.dag_id, 'dag_run_id', r.run_id)), '[]')
+       from dag_run r where r.id in (select id from touched)) as runs,
+    array(select dag_id from dag where updated_at > $1::timestamptz - ${OVERLAP}) as dags,
+    array(select distinct d.name from catalog_dataset d join lineage_io o on o.dataset_id = d.dataset_id
+      where o.direction = 'out' and o.at > $1::timestamptz - ${OVERLAP}
+      union select dataset from dataset_event where id > (select coalesce(max(id), 0) - 200 from dataset_event)
+        and at > $1::timestamptz - ${OVERLAP}) as datasets`;
+
+/** Reads what changed after `since`. */
+export async function readChanges(sql: Sql, since: Date): Promise<Changes> {
+  const found = await sql.query<Changes>(CHANGES_SQL, [since]);
+  return found.rows[0] as Changes;
+}
+
+/** The database's clock. */
+export async function databaseNow(sql: Sql): Promise<Date> {
+  const found = await sql.query<{ now: Date }>("select clock_timestamp() as now");
+  return found.rows[0]?.now as Date;
+}
+
+/** Counters and gauges for Prometheus. */
+export interface Gauges {
+  readonly runs: Readonly<Record<string, number>>;
+  readonly instances: Readonly<Record<string, number>>;
+  readonly workers: number;
+  readonly lineagePending: number;
+  readonly importErrors: number;
+}
+
+/** Work under way, by state; never counts history. */
+export async function readGauges(sql: Sql): Promise<Gauges> {
+  const found = await sql.query<Gauges & { workers: string; lineagePending: string; importErrors: string }>(
+    `select
+       (select coalesce(json_object_agg(state, n), '{}') from (select state, count(*) as n from dag_run
+          where state in ('queued', 'running') group by state) x) as runs,
+       (select coalesce(json_object_agg(state, n), '{}') from (select state, count(*) as n from task_instance
+          where state in ('queued', 'running', 'up_for_retry', 'up_for_reschedule') group by state) x) as instances,
+       (select count(*) from worker where state in ('active', 'draining') and lease_expires_at > now()) as workers,
+       (select count(*) from lineage_event where processed_at is null) as "lineagePending",
+       (select count(*) from import_error) as "importErrors"`,
+  );
+  const row = found.rows[0];
+  return {
+    runs: row?.runs ?? {},
+    instances: row?.instances ?? {},
+    workers: Number(row?.workers ?? 0),
+    lineagePending: Number(row?.lineagePending ?? 0),
+    importErrors: Number(row?.importErrors ?? 0),
+  };
+}
