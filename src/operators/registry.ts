@@ -27,6 +27,14 @@ export async function loadOperator(name: string): Promise<ReadyOperator> {
   return load();
 }
 
+/** Operators that announce the datasets they declare only when there is something to announce. */
+const SELF_ANNOUNCING = new Set(["ftp_arrivals"]);
+
+/** Whether an operator that succeeds without an event of a declared dataset means that there is none. */
+export function announcesItself(name: string): boolean {
+  return SELF_ANNOUNCING.has(name);
+}
+
 function checked<S extends z.ZodType, R extends Json>(schema: S, run: OperatorRun<z.output<S>, R>): ReadyOperator {
   return (config, context) => {
     const parsed = schema.safeParse(config);

@@ -59,7 +59,7 @@ export class Child {
       cwd: spec.cwd ?? this.#folder,
       env: { ...spec.env, TMPDIR: this.#folder },
       detached: true,
-      execArgv: ["--disable-warning=ExperimentalWarning", "--enable-source-maps"],
+      execArgv: ["--disable-warning=ExperimentalWarning"],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       serialization: "json",
     });

@@ -34,9 +34,15 @@ export interface Patience {
   termMs: number;
 }
 
-/** The ladder of an attempt that is stopped by wish, and of one that is no longer ours: it must be gone within 5 s. */
-export function patienceFor(reason: StopReason): Patience {
-  return reason === "fenced" ? { abortMs: 500, termMs: 1500 } : { abortMs: 2000, termMs: 10_000 };
+/** The ladder of an attempt that is stopped by wish. */
+export const PATIENCE: Patience = { abortMs: 2000, termMs: 10_000 };
+
+/** What is no longer ours must be gone within 5 s. */
+const FENCED_PATIENCE: Patience = { abortMs: 500, termMs: 1500 };
+
+/** The ladder for a reason; `wished` is that of a stop by wish. */
+export function patienceFor(reason: StopReason, wished: Patience): Patience {
+  return reason === "fenced" ? FENCED_PATIENCE : wished;
 }
 
 /** The result of an attempt whose process is gone. */

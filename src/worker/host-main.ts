@@ -7,12 +7,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { resolveTokens } from "../dag/tokens.ts";
 import { type Database, openDatabase } from "../metadata/database.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
-import { loadOperator } from "../operators/registry.ts";
+import { announcesItself, loadOperator } from "../operators/registry.ts";
 import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
 import { buildOperatorContext } from "./operator-context.ts";
 import type { FromChild, HostInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
 import { sweepWorker } from "./sweep.ts";
-import { logTextOf, resultOf, resultOfError } from "./task-result.ts";
+import { logTextOf, resultOf, resultOfError, withDeclared } from "./task-result.ts";
 
 /** Connections to qflow's database that all operators share. */
 const DATABASE_CONNECTIONS = 4;
@@ -66,7 +66,8 @@ async function execute(task: ClaimedTask, signal: AbortSignal): Promise<TaskResu
     config: init.config,
     database,
   });
-  return resultOf(task, await operator(config, context), emitted);
+  const returned = await operator(config, context);
+  return resultOf(task, returned, announcesItself(task.operator.name) ? emitted : withDeclared(task, emitted));
 }
 
 function stop(attemptId: string, reason: StopReason): void {

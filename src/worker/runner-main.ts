@@ -9,7 +9,7 @@ import type { ClaimedTask } from "../metadata/work.ts";
 import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
 import type { FromChild, RunnerInit, StopReason, ToChild } from "./protocol.ts";
 import { buildContext } from "./task-context.ts";
-import { logTextOf, resultOf, resultOfError } from "./task-result.ts";
+import { logTextOf, resultOf, resultOfError, withDeclared } from "./task-result.ts";
 
 /** After its worker is gone the task has this long to notice the aborted signal. */
 const ORPHAN_GRACE_MS = 2000;
@@ -47,7 +47,7 @@ async function run(task: ClaimedTask, bundlePath: string | null): Promise<void> 
     const input = task.mapIndex >= 0 ? task.item : task.inputs;
     const fn = functionOf(task.dagId, task.taskId) as (input: unknown, context: TaskContext) => unknown;
     const returned = await fn(input, context);
-    finish(mine, { result: resultOf(task, returned, emitted) });
+    finish(mine, { result: resultOf(task, returned, withDeclared(task, emitted)) });
   } catch (error) {
     fail(mine, error);
   }

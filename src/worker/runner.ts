@@ -2,7 +2,7 @@
 import type { Connection } from "../dag/operator.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
 import { Child, type ChildExit } from "./child.ts";
-import { type AttemptEnd, type ExecutorEvents, patienceFor } from "./executor.ts";
+import { type AttemptEnd, type ExecutorEvents, type Patience, patienceFor } from "./executor.ts";
 import type { FromChild, RunnerInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
 import { sweepAttempt } from "./sweep.ts";
 
@@ -11,6 +11,7 @@ export interface RunnerSpec {
   env: Readonly<Record<string, string>>;
   folder: string;
   connections: Readonly<Record<string, Connection>>;
+  patience: Patience;
 }
 
 /** What the pool hears beside what the worker hears. */
@@ -35,12 +36,14 @@ interface Current {
 export class Runner {
   readonly #child: Child;
   readonly #events: RunnerEvents;
+  readonly #patience: Patience;
   #current: Current | null = null;
   #attempts = 0;
   #unsound = false;
 
   constructor(spec: RunnerSpec, events: RunnerEvents) {
     this.#events = events;
+    this.#patience = spec.patience;
     this.#child = new Child(
       { module: "runner-main.ts", env: spec.env, folder: spec.folder },
       {
@@ -87,7 +90,7 @@ export class Runner {
     if (!current || current.task.attemptId !== attemptId || current.stopping) return;
     current.stopping = reason;
     this.#unsound = true;
-    const patience = patienceFor(reason);
+    const patience = patienceFor(reason, this.#patience);
     this.#send({ type: "stop", attemptId, reason });
     const step = (signal: NodeJS.Signals, next: () => void, afterMs: number) => {
       this.#child.signalGroup(signal);

@@ -12,10 +12,18 @@ const LONGEST_MESSAGE = 4000;
 /** The result of a task that returned. Throws RESULT_NOT_JSON and BRANCH_INVALID. */
 export function resultOf(task: ClaimedTask, returned: unknown, emitted: readonly EmittedEvent[]): TaskResult {
   const value = checkJson(returned);
-  const events = emitted.map((event) => ({ ...event, extra: checkJson(event.extra) }));
+  const events = emitted.map((event) =>
+    event.extra === undefined ? event : { ...event, extra: checkJson(event.extra) },
+  );
   if (task.kind === "branch") return { state: "success", value, events, branch: branchOf(task, value) };
   if (task.kind === "shortCircuit") return { state: "success", value, events, proceed: proceedOf(task, value) };
   return { state: "success", value, events };
+}
+
+/** The events of a success: those that were emitted, and one of every declared dataset of which none was. */
+export function withDeclared(task: ClaimedTask, emitted: readonly EmittedEvent[]): EmittedEvent[] {
+  const silent = task.emits.filter((dataset) => !emitted.some((event) => event.dataset === dataset));
+  return [...emitted, ...silent.map((dataset) => ({ dataset }))];
 }
 
 function branchOf(task: ClaimedTask, value: Json): string[] {

@@ -19,7 +19,7 @@ import {
 import { Attempts } from "./attempts.ts";
 import { createBundleCache } from "./bundle-cache.ts";
 import { ClaimLoop } from "./claim-loop.ts";
-import type { ExecutorEvents } from "./executor.ts";
+import { type ExecutorEvents, PATIENCE, type Patience } from "./executor.ts";
 import { HostProcess } from "./host-process.ts";
 import { LogBacklog } from "./log-backlog.ts";
 import { LogSink } from "./log-sink.ts";
@@ -41,6 +41,8 @@ export interface WorkerOptions {
   config: Config;
   /** Operators at once in the host. */
   operatorSlots?: number;
+  /** Patience with task functions that are to stop; 2 s and 10 s unless set. */
+  patience?: Patience;
   /** Tells the worker's operator what went wrong around tasks, one line each. */
   warn?: (message: string) => void;
 }
@@ -114,7 +116,11 @@ class RunningWorker implements Worker {
     };
     const env = childEnvironment(config, marker.value);
     const folder = join(config.home, "tmp");
-    this.#runners = new RunnerPool({ env, folder, connections: config.connections }, config.runners, events);
+    this.#runners = new RunnerPool(
+      { env, folder, connections: config.connections, patience: options.patience ?? PATIENCE },
+      config.runners,
+      events,
+    );
     this.#host = new HostProcess(
       {
         env,

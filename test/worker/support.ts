@@ -146,7 +146,7 @@ export async function logOf(db: Database, run: number, task = "t"): Promise<stri
 }
 
 /** The value a task returned. */
-export async function valueOf(db: Database, run: number, task = "t"): Promise<unknown> {
+export async function xcomOf(db: Database, run: number, task = "t"): Promise<unknown> {
   const rows = await db.query<{ value: unknown }>(
     `select coalesce(x.value, b.value) as value from task_instance t join xcom x on x.task_instance_id = t.id
      left join xcom_blob b on b.hash = x.blob_hash where t.dag_run_id = $1 and t.task_id = $2`,

@@ -1,5 +1,5 @@
 import test from "ava";
-import { bench, deploy, logOf, oneTask, runEnd, trigger, valueOf } from "./support.ts";
+import { bench, deploy, logOf, oneTask, runEnd, trigger, xcomOf } from "./support.ts";
 
 test("a task function gets its inputs and context, and its value reaches the next task", async (t) => {
   const { db } = await bench(t);
@@ -11,7 +11,7 @@ export default dag("chain", {}, (t) => {
   await deploy(db, source);
   const run = await trigger(db, "chain");
   t.deepEqual(await runEnd(db, run), { state: "success", tasks: { one: "success", two: "success" } });
-  t.is(await valueOf(db, run, "two"), 42);
+  t.is(await xcomOf(db, run, "two"), 42);
   t.deepEqual(await logOf(db, run, "one"), ['info hello {"n":1}', "stdout printed", "error oops"]);
 });
 

@@ -1,0 +1,27 @@
+/** A worker as a process of its own: signals, and the end of the process that started it. */
+import { startWorker, type WorkerOptions } from "./worker.ts";
+
+/**
+ * Runs a worker until it is told to stop: SIGTERM or SIGINT drains, a second one hands everything back at once; so does the end
+ * of the parent when this process was started with an IPC channel. Resolves when its session is closed and no child is left.
+ */
+export async function runWorker(options: WorkerOptions): Promise<void> {
+  const worker = await startWorker(options);
+  const stopped = Promise.withResolvers<void>();
+  let asked = 0;
+  const stop = () => {
+    asked++;
+    worker.stop(asked === 1 ? "drain" : "now").then(stopped.resolve, stopped.reject);
+  };
+  const orphaned = () => void worker.stop("now").then(stopped.resolve, stopped.reject);
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  process.on("disconnect", orphaned);
+  try {
+    await stopped.promise;
+  } finally {
+    process.removeListener("SIGTERM", stop);
+    process.removeListener("SIGINT", stop);
+    process.removeListener("disconnect", orphaned);
+  }
+}
