@@ -63,7 +63,7 @@ export async function finishAndClaim(
 }
 
 /** NUL and lone surrogates, which JSON can write and PostgreSQL's jsonb cannot hold. */
-const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/i;
+const UNSTORABLE = /(?<=(?<!\\)(?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/i;
 
 function storable(outcome: AttemptOutcome): AttemptOutcome {
   const text = JSON.stringify(outcome);

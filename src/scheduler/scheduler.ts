@@ -1,0 +1,149 @@
+/** The scheduler's loop: creates runs, fires timers, rescues lost work. Any number may run against one database. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Database } from "../metadata/database.ts";
+import { startableDags } from "../metadata/due-dags.ts";
+import { hostId } from "../metadata/host-identity.ts";
+import { listen } from "../metadata/listen.ts";
+import { ensurePartitions } from "../metadata/partitions.ts";
+import { revokeTimedOut } from "../metadata/rescue.ts";
+import { startRuns } from "../metadata/runs.ts";
+import { queueDueRetries } from "../metadata/timers.ts";
+import { backoffMs, isTransient } from "../metadata/transient.ts";
+import { wakeWith } from "../metadata/wake.ts";
+import { createDatasetRuns } from "./dataset-runs.ts";
+import { createDueRuns } from "./due-runs.ts";
+import { LostWorkerSearch } from "./lost-workers.ts";
+
+/** How a scheduler is set up. */
+export interface SchedulerOptions {
+  /** Longest time between two looks, in milliseconds. Default 1,000. */
+  readonly pollMs?: number;
+  /** Milliseconds of a clock that never goes back. Default: the process's. */
+  readonly clock?: () => number;
+  /** Told what went wrong; the loop goes on. Default: standard error. */
+  readonly warn?: (message: string) => void;
+}
+
+/** A running scheduler. */
+export interface Scheduler {
+  /** Ends the loop after the look under way. */
+  stop(): Promise<void>;
+}
+
+const PARTITIONS_EVERY_MS = 3_600_000;
+const LOST_EVERY_MS = 1_000;
+
+/** Starts the loop in this process. */
+export async function startScheduler(database: Database, options: SchedulerOptions = {}): Promise<Scheduler> {
+  const look = new Look(database, await hostId(), options);
+  const stopping = new AbortController();
+  let woken = Promise.withResolvers<void>();
+  const unlisten = listen(database, "qflow_scheduler", () => woken.resolve());
+  const loop = (async () => {
+    for (let failures = 0; !stopping.signal.aborted; ) {
+      woken = Promise.withResolvers<void>();
+      const { waitMs, failed } = await look.once();
+      failures = failed ? failures + 1 : 0;
+      const pause = failed ? backoffMs(failures, Math.random()) : waitMs;
+      await Promise.race([failed ? new Promise(() => {}) : woken.promise, rest(pause, stopping.signal)]);
+    }
+  })();
+  return {
+    stop: async () => {
+      stopping.abort();
+      await Promise.all([unlisten(), loop]);
+    },
+  };
+}
+
+async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
+}
+
+/** What one look found out. */
+export interface LookReport {
+  /** Milliseconds until the next look is due, unless woken. */
+  readonly waitMs: number;
+  /** Whether the database could not be had. */
+  readonly failed: boolean;
+}
+
+/** One scheduler's look at everything; {@link startScheduler} repeats it. */
+export class Look {
+  readonly #database: Database;
+  readonly #lost: LostWorkerSearch;
+  readonly #pollMs: number;
+  readonly #clock: () => number;
+  readonly #warn: (message: string) => void;
+  #lostAt = Number.NEGATIVE_INFINITY;
+  #partitionsAt = Number.NEGATIVE_INFINITY;
+
+  constructor(database: Database, host: string, options: SchedulerOptions = {}) {
+    this.#database = database;
+    this.#lost = new LostWorkerSearch(host);
+    this.#pollMs = options.pollMs ?? 1_000;
+    this.#clock = options.clock ?? (() => performance.now());
+    this.#warn = options.warn ?? ((message) => console.error(`scheduler: ${message}`));
+  }
+
+  /** Does all that is to be done now. A step that fails does not hold up the others; never throws. */
+  async once(): Promise<LookReport> {
+    let waitMs = this.#pollMs;
+    let failed = false;
+    const retries = async () => {
+      const { queued, nextInMs } = await queueDueRetries(this.#database);
+      if (queued > 0) await wakeWith(this.#database, "qflow_work");
+      waitMs = Math.min(waitMs, nextInMs === null ? waitMs : Math.max(1, nextInMs));
+    };
+    const steps = [
+      () => this.#dueRuns(),
+      () => createDatasetRuns(this.#database),
+      () => this.#queuedRuns(),
+      retries,
+      () => revokeTimedOut(this.#database),
+      () => this.#lostWorkers(),
+      () => this.#partitions(),
+    ];
+    for (const step of steps) failed = !(await this.#attempt(step)) || failed;
+    return { waitMs, failed };
+  }
+
+  /** Whether the database answered. Other errors are reported and belong to the step alone. */
+  async #attempt(step: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      this.#warn(error instanceof Error ? error.message : String(error));
+      return !isTransient(error);
+    }
+  }
+
+  async #dueRuns(): Promise<void> {
+    for (;;) {
+      const { more, refused } = await createDueRuns(this.#database);
+      for (const { dagId, error } of refused) this.#warn(`DAG ${dagId} cannot be scheduled: ${String(error)}`);
+      if (!more) return;
+    }
+  }
+
+  async #queuedRuns(): Promise<void> {
+    for (const dagId of await startableDags(this.#database)) {
+      await this.#database.transaction((sql) => startRuns(sql, dagId));
+    }
+  }
+
+  async #lostWorkers(): Promise<void> {
+    const now = this.#clock();
+    if (now - this.#lostAt < LOST_EVERY_MS) return;
+    this.#lostAt = now;
+    await this.#lost.look(this.#database, now);
+  }
+
+  async #partitions(): Promise<void> {
+    const now = this.#clock();
+    if (now - this.#partitionsAt < PARTITIONS_EVERY_MS) return;
+    await ensurePartitions(this.#database);
+    this.#partitionsAt = now;
+  }
+}
