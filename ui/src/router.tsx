@@ -3,7 +3,15 @@ import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { Skeleton } from "./components/feedback.tsx";
 import { dagListQuery, dagQuery, datasetListQuery, datasetQuery, gridQuery, runQuery } from "./lib/queries.ts";
-import { dagsSearch, datasetSearch, panelSearch, runsSearch, sqlSearch } from "./lib/search.ts";
+import {
+  dagsSearch,
+  datasetSearch,
+  datasetsSearch,
+  filesSearch,
+  panelSearch,
+  runsSearch,
+  sqlSearch,
+} from "./lib/search.ts";
 import { NotFound } from "./shell/not-found.tsx";
 import { PageError } from "./shell/page-error.tsx";
 import { Shell } from "./shell/shell.tsx";
@@ -79,7 +87,7 @@ const run = createRoute({
 const datasets = createRoute({
   getParentRoute: () => root,
   path: "/datasets",
-  validateSearch: datasetSearch,
+  validateSearch: datasetsSearch,
   loader: ({ context }) => void context.client.prefetchInfiniteQuery(datasetListQuery("", null)),
   component: lazyRouteComponent(() => import("./pages/datasets/datasets-page.tsx"), "DatasetsPage"),
 });
@@ -87,6 +95,7 @@ const datasets = createRoute({
 const dataset = createRoute({
   getParentRoute: () => root,
   path: "/datasets/$datasetId",
+  validateSearch: datasetSearch,
   loader: ({ context, params }) => void context.client.prefetchQuery(datasetQuery(params.datasetId)),
   component: lazyRouteComponent(() => import("./pages/dataset/dataset-page.tsx"), "DatasetPage"),
 });
@@ -94,6 +103,7 @@ const dataset = createRoute({
 const files = createRoute({
   getParentRoute: () => root,
   path: "/files",
+  validateSearch: filesSearch,
   component: lazyRouteComponent(() => import("./pages/files/files-page.tsx"), "FilesPage"),
 });
 

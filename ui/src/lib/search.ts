@@ -59,8 +59,40 @@ export function runsSearch(raw: Raw): { state?: (typeof RUN_STATES)[number] | un
   return compact({ state: oneOf(RUN_STATES, raw.state) });
 }
 
-export function datasetSearch(raw: Raw): { q?: string | undefined } {
-  return compact({ q: text(raw.q) });
+/** Layers of the lake, from where data comes to where it goes. */
+export const LAYERS = ["source", "staging", "standardized", "conformed", "enriched", "report", "other"] as const;
+/** One of {@link LAYERS}. */
+export type LayerName = (typeof LAYERS)[number];
+
+export function datasetsSearch(raw: Raw): { q?: string | undefined; layer?: LayerName | undefined } {
+  return compact({ q: text(raw.q), layer: oneOf(LAYERS, raw.layer) });
+}
+
+/** Tabs of a dataset's page; the first is the default. */
+export const DATASET_VIEWS = ["overview", "lineage", "partitions", "sample"] as const;
+/** One of {@link DATASET_VIEWS}. */
+export type DatasetView = (typeof DATASET_VIEWS)[number];
+
+export function datasetSearch(raw: Raw): { view?: DatasetView | undefined } {
+  return compact({ view: oneOf(DATASET_VIEWS, raw.view) });
+}
+
+/** States of a delivered file. */
+export const FILE_STATES = [
+  "seen",
+  "stable",
+  "fetched",
+  "verified",
+  "loaded",
+  "superseded",
+  "duplicate",
+  "quarantined",
+] as const;
+/** One of {@link FILE_STATES}. */
+export type FileState = (typeof FILE_STATES)[number];
+
+export function filesSearch(raw: Raw): { state?: FileState | undefined; batch?: string | undefined } {
+  return compact({ state: oneOf(FILE_STATES, raw.state), batch: text(raw.batch) });
 }
 
 export function sqlSearch(raw: Raw): { q?: string | undefined } {

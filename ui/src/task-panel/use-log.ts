@@ -5,7 +5,7 @@ import { get, url } from "../lib/http.ts";
 import type { TaskAddress } from "../lib/queries.ts";
 
 /** Lines of one piece. */
-const PIECE = 500;
+const PIECE = 1000;
 const POLL_MS = 1000;
 /** After so many failures in a row the log says so; it goes on asking. */
 const FAILURES_SHOWN = 2;
@@ -27,10 +27,19 @@ interface Store {
   asked: Set<number>;
   total: number;
   isComplete: boolean;
+  /** Whether the last answer was as long as it may be, so that more is there already. */
+  isFull: boolean;
   failures: number;
 }
 
-const emptyStore = (): Store => ({ lines: new Map(), asked: new Set(), total: 0, isComplete: false, failures: 0 });
+const emptyStore = (): Store => ({
+  lines: new Map(),
+  asked: new Set(),
+  total: 0,
+  isComplete: false,
+  isFull: false,
+  failures: 0,
+});
 
 /** The log of one try, followed until it is complete. */
 export function useLog(at: TaskAddress, tryNumber: number): LogState {
@@ -60,15 +69,15 @@ export function useLog(at: TaskAddress, tryNumber: number): LogState {
       try {
         const page = await fetchFrom(mine.total + 1, PIECE, abort.signal);
         mine.failures = 0;
-        const isBehind = mine.total > (page.content.at(-1)?.line ?? mine.total);
-        mine.isComplete = page.complete && !isBehind;
+        mine.isFull = page.content.length >= PIECE;
+        mine.isComplete = page.complete && !mine.isFull;
         setView((old) => ({ version: old.version + 1, isLoading: false, error: null }));
       } catch (error) {
         if (abort.signal.aborted) return;
         mine.failures += 1;
         if (mine.failures >= FAILURES_SHOWN) setView((old) => ({ ...old, isLoading: false, error }));
       }
-      if (!mine.isComplete && !abort.signal.aborted) timer = setTimeout(() => void poll(), POLL_MS);
+      if (!mine.isComplete && !abort.signal.aborted) timer = setTimeout(() => void poll(), mine.isFull ? 0 : POLL_MS);
     };
     void poll();
     return () => {
