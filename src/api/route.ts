@@ -3,7 +3,7 @@ import type { Request, Response } from "express";
 import type { z } from "zod";
 import type { Config } from "../config.ts";
 import type { AccessRole, AuditEntry, Principal } from "../metadata/access.ts";
-import type { Database, Sql } from "../metadata/database.ts";
+import type { Database } from "../metadata/database.ts";
 import type { QueryEngine } from "./query-engine.ts";
 
 /** What every handler may use. */
@@ -23,8 +23,8 @@ export interface Call<P, Q, B> {
   readonly principal: Principal;
   readonly api: ApiContext;
   readonly raw: { readonly request: Request; readonly response: Response };
-  /** Runs a change and its audit row in one transaction. */
-  mutate<T>(entry: Omit<AuditEntry, "actor">, work: (sql: Sql) => Promise<T>): Promise<T>;
+  /** Runs a change and its audit row in one transaction, to which everything that `work` does with its database belongs. */
+  mutate<T>(entry: Omit<AuditEntry, "actor">, work: (database: Database) => Promise<T>): Promise<T>;
 }
 
 /** `machine` = the lineage token of qflow's own Spark jobs, or a user. `public` = anybody. */

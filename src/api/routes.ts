@@ -1,4 +1,5 @@
 /** Every endpoint there is. */
+import { actionRoutes } from "./airflow/action-routes.ts";
 import { dagRoutes } from "./airflow/dag-routes.ts";
 import { platformRoutes, unsupportedRoutes } from "./airflow/platform-routes.ts";
 import { runRoutes } from "./airflow/run-routes.ts";
@@ -16,6 +17,7 @@ import { sqlRoutes } from "./sql-routes.ts";
 /** In order of matching. */
 export const allRoutes: readonly Route[] = [
   ...loginRoutes,
+  ...actionRoutes,
   ...dagRoutes,
   ...runRoutes,
   ...logRoutes,

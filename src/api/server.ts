@@ -8,6 +8,7 @@ import type { Connection } from "../dag/operator.ts";
 import { QflowError } from "../errors.ts";
 import { writeAudit } from "../metadata/access.ts";
 import type { Database } from "../metadata/database.ts";
+import { joined } from "../metadata/joined.ts";
 import { jsonBody, lineageBody } from "./body.ts";
 import { errorHandler, invalidRequest } from "./failure.ts";
 import { admit, refuseForeignHost, securityHeaders } from "./guard.ts";
@@ -106,7 +107,7 @@ async function answer(route: Route, api: ApiContext, request: Request, response:
     raw: { request, response },
     mutate: (entry, work) =>
       api.database.transaction(async (sql) => {
-        const done = await work(sql);
+        const done = await work(joined(api.database, sql));
         await writeAudit(sql, { ...entry, actor: principal.name });
         return done;
       }),

@@ -46,7 +46,7 @@ export const triggerRun = z
   })
   .meta({ id: "TriggerDAGRun" });
 
-/** `PATCH …/dagRuns/{run}`: `failed` cancels a run that is going. */
+/** `PATCH …/dagRuns/{run}`: `failed` cancels a run that is going, `queued` does all of an ended one again; `success` answers 501. */
 export const patchRun = z
   .strictObject({ state: z.enum(["success", "failed", "queued"]).optional(), note: z.string().max(1000).nullish() })
   .meta({ id: "PatchDAGRun" });
