@@ -1,4 +1,5 @@
 /** `dag()`: what a DAG file exports, and how the exports of a file are read. */
+import { channel } from "node:diagnostics_channel";
 import type { z } from "zod";
 import type { DagBuilder, DagOptions } from "./authoring.ts";
 import { callSite } from "./call-site.ts";
@@ -7,6 +8,9 @@ import { asBuilder, Declarations, type TaskFunction } from "./declare.ts";
 import type { DagSpec } from "./spec.ts";
 
 export type { TaskFunction } from "./declare.ts";
+
+/** Diagnostics channel on which every declared DAG is told, so that one nobody exports is noticed. */
+export const DAG_DECLARED = "qflow.dag.declared";
 
 /** A declared, compiled and checked DAG. */
 export class Dag {
@@ -37,7 +41,9 @@ export function dag<S extends z.ZodObject = z.ZodObject<Record<never, never>>>(
   const spec = compile({ id, options, declarations, at });
   const functions = new Map<string, TaskFunction>();
   for (const { ref, fn } of declarations.tasks) if (fn !== null) functions.set(ref.id, fn);
-  return new Dag(spec, functions);
+  const declared = new Dag(spec, functions);
+  channel(DAG_DECLARED).publish(declared);
+  return declared;
 }
 
 /** Every DAG a module exports: default, named, or in an array; each once, in the order of the exports' names. */

@@ -1,14 +1,15 @@
 /** Makes `qflow`, `qflow/*` and `zod` mean the running installation, wherever the code that imports them lies. */
-import { existsSync } from "node:fs";
-import { createRequire, registerHooks } from "node:module";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { registerHooks } from "node:module";
+import { fileURLToPath } from "node:url";
 
-/** Folder of the installation's package.json; the code lies in `src` (checkout) or `dist` (published). */
+/** Folder of the installation's package.json. */
 export const INSTALLATION = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Any file of the installation: bare names are resolved as if it had imported them. */
-const PARENT = new URL("../index.ts", import.meta.url).href;
-const INSTALLED = /^(qflow|zod)(\/|$)/;
+/** Packages of which there is one copy in a process: the installation's. */
+export const INSTALLED = /^(qflow|zod)(\/|$)/;
+
+/** Bare names are resolved as if this module had imported them. */
+const PARENT = import.meta.url;
 
 let registered = false;
 
@@ -22,17 +23,7 @@ export function resolveFromInstallation(): void {
   });
 }
 
-/** True for packages whose one instance is the installation's: they stay outside of bundles. */
-export function isInstalled(specifier: string): boolean {
-  return INSTALLED.test(specifier);
-}
-
-/** URL of a module of the installation, for example `zod`; null where there is none. */
-export function installedUrl(specifier: string): string | null {
-  try {
-    const path = createRequire(PARENT).resolve(specifier);
-    return existsSync(path) ? pathToFileURL(path).href : null;
-  } catch {
-    return null;
-  }
+/** URL of a module of the installation, for example `zod`. Throws where there is none. */
+export function installedUrl(specifier: string): string {
+  return import.meta.resolve(specifier);
 }

@@ -1,5 +1,4 @@
 /** Runner side: from a bundle on disk to the functions in it. */
-import { setSourceMapsSupport } from "node:module";
 import { pathToFileURL } from "node:url";
 import { QflowError } from "../errors.ts";
 import { dagsIn, type TaskFunction } from "./dag.ts";
@@ -16,7 +15,7 @@ export type { TaskFunction } from "./dag.ts";
 export async function loadTasks(bundlePath: string): Promise<(dagId: string, taskId: string) => TaskFunction> {
   resolveFromInstallation();
   // Stack traces in task logs then name the author's lines.
-  setSourceMapsSupport(true);
+  process.setSourceMapsEnabled(true);
   const exports = (await import(pathToFileURL(bundlePath).href)) as Record<string, unknown>;
   const dags = new Map(dagsIn(exports).map((dag) => [dag.id, dag]));
   return (dagId, taskId) => {
