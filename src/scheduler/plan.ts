@@ -25,7 +25,7 @@ export interface Plan {
 /** With catchup none, a tick this much later than due was missed. In milliseconds. */
 export const MISSED_AFTER_MS = 60_000;
 /** More skipped ticks are not counted. */
-export const SKIP_COUNT_LIMIT = 10_000;
+export const SKIP_COUNT_LIMIT = 1_000;
 
 /** The next tick that is not settled. */
 export function nextTick(timing: Timing): TimetableRun | null {
