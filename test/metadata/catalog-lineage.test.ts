@@ -77,7 +77,7 @@ test("events in any order, any of them repeated, end in the same graph", async (
   const { attemptId } = await ranBatch(db);
   const events = sparkEvents(attemptId);
   // One event of a statement that does not say whose it is, as other producers send.
-  const orphan = structuredClone(events.at(-2)) as { run: { facets: Record<string, unknown> } };
+  const orphan = structuredClone(events.at(-2)) as unknown as { run: { facets: Record<string, unknown> } };
   delete orphan.run.facets.parent;
   const all = [...events, orphan];
   await storeLineageEvents(db, all);
