@@ -1,0 +1,16 @@
+/** qflow's command line: the only place where parts are wired together. */
+
+import { commandGroups } from "./cli/groups.ts";
+import { EXIT, printError, say } from "./cli/output.ts";
+import { buildProgram, isHelp, isUsage } from "./cli/program.ts";
+
+const program = buildProgram(commandGroups, process.env);
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  if (isHelp(error)) process.exitCode = EXIT.done;
+  else if (isUsage(error)) {
+    say("  → Run the command with --help.");
+    process.exitCode = EXIT.usage;
+  } else process.exitCode = printError(error, program.opts().verbose ? "verbose" : "short");
+}

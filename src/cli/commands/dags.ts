@@ -1,0 +1,193 @@
+/** `qflow dags …`: what is declared, what runs next, and the switches. */
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import { loadDags } from "../../dag/load-dags.ts";
+import type { Json } from "../../dag/spec.ts";
+import { listRuns } from "../../dag/timetable.ts";
+import { QflowError } from "../../errors.ts";
+import type { Database } from "../../metadata/database.ts";
+import { createRun, pauseDag, unpauseDag } from "../../metadata/runs.ts";
+import { type DagRow, getDag, getDagVersion, listDags } from "../../metadata/views/dag-views.ts";
+import { storeDags } from "../dag-loader.ts";
+import { type Column, EXIT, printFields, printRows, say } from "../output.ts";
+import { type CommandContext, jsonObject, type ListOptions, outputOption, wholeNumber } from "../program.ts";
+import { instant, scheduleText } from "../text.ts";
+import { withDatabase } from "../with-database.ts";
+
+const MANY = 100_000;
+
+const DAG_COLUMNS: Column<DagRow>[] = [
+  { heading: "dag", cell: (dag) => dag.dag_id },
+  { heading: "schedule", cell: (dag) => scheduleText(dag.schedule) },
+  { heading: "paused", cell: (dag) => (dag.paused ? "paused" : "") },
+  { heading: "next run", cell: (dag) => (dag.paused ? "" : instant(dag.next_run_after)) },
+  { heading: "last run", cell: (dag) => dag.latest_runs[0]?.state },
+  { heading: "file", cell: (dag) => `${dag.file}${dag.has_import_error ? " (import error)" : ""}` },
+];
+
+/** Registers the commands. */
+export function dagCommands(program: Command, context: () => CommandContext): void {
+  const dags = program.command("dags").description("DAGs: declared, checked, triggered");
+  dags
+    .command("list")
+    .description("all DAGs of the dags folder")
+    .addOption(outputOption())
+    .action((options: ListOptions) =>
+      withDags(context(), async (database) => {
+        const page = await listDags(database, { active: true }, { limit: MANY, offset: 0, orderBy: ["dag_id"] });
+        printRows(page.rows, DAG_COLUMNS, {
+          format: options.output,
+          empty: "No DAGs. Put a file into the dags folder.",
+        });
+      }),
+    );
+  dags
+    .command("show <dag>")
+    .description("one DAG: its schedule, tasks and edges")
+    .addOption(outputOption())
+    .action((dagId: string, options: ListOptions) => withDags(context(), (database) => show(database, dagId, options)));
+  dags
+    .command("check [folder]")
+    .description("load DAG files as the scheduler would, and say what is wrong with them")
+    .addOption(outputOption())
+    .action((folder: string | undefined, options: ListOptions) => check(folder ?? context().config.dagsDir, options));
+  addSwitches(dags, context);
+}
+
+function addSwitches(dags: Command, context: () => CommandContext): void {
+  dags
+    .command("next <dag>")
+    .description("coming runs")
+    .option("-n, --count <n>", "how many", wholeNumber("--count"), 5)
+    .addOption(outputOption())
+    .action((dagId: string, options: ListOptions & { count: number }) =>
+      withDags(context(), (database) => next(database, dagId, options)),
+    );
+  dags
+    .command("trigger <dag>")
+    .description("start a run by hand")
+    .option("--conf <json>", "params of the run", jsonObject("--conf"))
+    .option("--run-id <id>", "its id")
+    .option("--logical-date <instant>", "its logical date")
+    .addOption(outputOption())
+    .action((dagId: string, options: TriggerOptions) =>
+      withDags(context(), async (database) => {
+        const run = await createRun(database, {
+          dagId,
+          conf: (options.conf ?? {}) as Json,
+          ...(options.runId ? { runId: options.runId } : {}),
+          logicalDate: options.logicalDate ? instantFrom(options.logicalDate) : null,
+          by: "cli",
+        });
+        printFields({ dag: run.dagId, run: run.runId }, options.output);
+      }),
+    );
+  dags
+    .command("pause <dag>")
+    .description("start no new runs")
+    .action((dagId: string) => withDags(context(), (database) => pauseDag(database, dagId)));
+  dags
+    .command("unpause <dag>")
+    .description("start runs again")
+    .action((dagId: string) => withDags(context(), (database) => unpauseDag(database, dagId)));
+}
+
+interface TriggerOptions extends ListOptions {
+  conf?: Record<string, unknown>;
+  runId?: string;
+  logicalDate?: string;
+}
+
+/** The database, with the DAGs of the folder in it: a command must not need a scheduler to know them. */
+function withDags<T>(context: CommandContext, work: (database: Database) => Promise<T>): Promise<T> {
+  return withDatabase(context, async (database) => {
+    await storeDags(database, context.config.dagsDir);
+    return work(database);
+  });
+}
+
+function instantFrom(text: string): Date {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime()))
+    throw new QflowError("USAGE", `"${text}" is not an instant, e.g. 2026-11-22T00:00:00Z`);
+  return at;
+}
+
+async function show(database: Database, dagId: string, options: ListOptions): Promise<void> {
+  const dag = await getDag(database, dagId);
+  const { spec, number } = await getDagVersion(database, dagId, null);
+  if (options.output === "json") {
+    process.stdout.write(`${JSON.stringify({ ...spec, version: number, paused: dag.paused }, null, 2)}\n`);
+    return;
+  }
+  printFields(
+    {
+      dag: dagId,
+      version: number,
+      file: dag.file,
+      schedule: scheduleText(spec.schedule),
+      paused: dag.paused,
+      catchup: spec.catchup,
+      "max active runs": spec.maxActiveRuns,
+      doc: spec.doc,
+    },
+    "table",
+  );
+  process.stdout.write("\n");
+  type Task = (typeof spec.tasks)[number];
+  const columns: Column<Task>[] = [
+    { heading: "task", cell: (task) => task.taskId },
+    { heading: "kind", cell: (task) => task.operator?.name ?? task.kind },
+    { heading: "after", cell: (task) => task.upstream.join(", ") },
+    { heading: "rule", cell: (task) => task.rule },
+    { heading: "retries", cell: (task) => task.retry.retries },
+    { heading: "pool", cell: (task) => task.pool },
+  ];
+  printRows(spec.tasks, columns, { format: "table", empty: "The DAG has no tasks." });
+}
+
+interface Finding {
+  file: string;
+  dags: string[];
+  error: { code: string; message: string; remedy: string; line: number | null; column: number | null } | null;
+}
+
+async function check(folder: string, options: ListOptions): Promise<void> {
+  if (!existsSync(folder)) throw new QflowError("USAGE", `there is no folder ${folder}`);
+  const { files } = await loadDags(folder);
+  const findings: Finding[] = files.map(({ path, dags, error }) => ({
+    file: path,
+    dags: dags.map((dag) => dag.dagId),
+    error,
+  }));
+  const broken = findings.filter((finding) => finding.error !== null);
+  if (options.output === "json") process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+  else {
+    for (const { file, dags, error } of findings) {
+      const place = error?.line ? `:${error.line}:${error.column ?? 1}` : "";
+      process.stdout.write(
+        error
+          ? `✕ ${file}${place}  ${error.code}: ${error.message}\n  → ${error.remedy}\n`
+          : `● ${file}  ${dags.join(", ")}\n`,
+      );
+    }
+    say(`${findings.length} files, ${broken.length} with errors`);
+  }
+  if (broken.length > 0) process.exitCode = EXIT.failed;
+}
+
+async function next(database: Database, dagId: string, options: ListOptions & { count: number }): Promise<void> {
+  const { schedule } = await getDag(database, dagId);
+  if (schedule === null || schedule.kind === "datasets") {
+    printRows([], [], { format: options.output, empty: `${dagId} runs ${scheduleText(schedule)}; no time is known.` });
+    return;
+  }
+  const runs = listRuns(schedule, { from: new Date(), count: options.count });
+  const columns: Column<(typeof runs)[number]>[] = [
+    { heading: "run after", cell: (run) => instant(run.runAfter) },
+    { heading: "logical date", cell: (run) => instant(run.logicalDate) },
+    { heading: "interval start", cell: (run) => instant(run.interval.start) },
+    { heading: "interval end", cell: (run) => instant(run.interval.end) },
+  ];
+  printRows(runs, columns, { format: options.output, empty: "No more runs." });
+}
