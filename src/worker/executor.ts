@@ -19,6 +19,10 @@ export interface ExecutorEvents {
 
 /** Runs attempts in child processes. */
 export interface Executor {
+  /** Process ids of its living processes. */
+  readonly pids: readonly number[];
+  /** Gets ready ahead of the first attempt. */
+  prewarm(): void;
   run(task: ClaimedTask, bundlePath: string | null): void;
   /** Runs the kill ladder of one attempt; `ended` follows. An unknown attempt is ignored. */
   stop(attemptId: string, reason: StopReason): void;

@@ -47,18 +47,22 @@ export class HostProcess implements Executor {
   constructor(spec: HostSpec, events: ExecutorEvents) {
     this.#spec = spec;
     this.#events = events;
-    this.#start();
   }
 
-  /** Process id of the host, or null between two. */
-  get pid(): number | null {
-    return this.#child?.pid ?? null;
+  /** The host's process id; none between two. */
+  get pids(): number[] {
+    return this.#child ? [this.#child.pid] : [];
+  }
+
+  prewarm(): void {
+    if (!this.#child && !this.#closed) this.#start();
   }
 
   run(task: ClaimedTask): void {
     const current: Current = { task, result: null, logEnded: false, stopping: null, timer: null };
     this.#running.set(task.attemptId, current);
     // Between two hosts the attempt waits for the next one.
+    if (this.#failures === 0) this.prewarm();
     this.#child?.send({ type: "run", task, bundlePath: null } satisfies ToChild<HostInit>);
   }
 

@@ -1,6 +1,7 @@
 /** What Linux tells about processes: identity that survives reuse of a pid, groups, environment markers. */
 import { readdir, readFile } from "node:fs/promises";
 import { messageOf } from "../errors.ts";
+import { processStartedAt } from "../metadata/host-identity.ts";
 
 /** A process that cannot be mistaken for a later one with the same pid. */
 export interface ProcessIdentity {
@@ -16,12 +17,8 @@ export interface MarkedProcess extends ProcessIdentity {
 
 /** Identity of a living process, or null when there is none (a zombie counts as gone). */
 export async function identityOf(pid: number): Promise<ProcessIdentity | null> {
-  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => null);
-  if (stat === null) return null;
-  // The second field is the name in parentheses and may hold blanks.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (fields[0] === "Z" || fields[0] === "X") return null;
-  return { pid, startedAt: fields[19] ?? "" };
+  const startedAt = await processStartedAt(pid);
+  return startedAt === null ? null : { pid, startedAt };
 }
 
 /** Whether exactly this process lives. */

@@ -18,12 +18,11 @@ export class RunnerPool implements Executor {
     this.#events = events;
   }
 
-  /** Process ids of the living runners. */
   get pids(): number[] {
     return [...this.#runners].map((runner) => runner.pid);
   }
 
-  /** Starts one runner ahead, unless one is idle already or the pool is full. */
+  /** One runner ahead, unless one is idle already or the pool is full. */
   prewarm(): void {
     if (this.#closed || this.#runners.size >= this.#size || this.#idle()) return;
     this.#start();

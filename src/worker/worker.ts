@@ -1,10 +1,9 @@
 /** A worker: claims task instances, runs them in child processes, tells how they ended. */
-import { readFile } from "node:fs/promises";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config.ts";
 import type { Database } from "../metadata/database.ts";
+import { hostId } from "../metadata/host-identity.ts";
 import { listen } from "../metadata/listen.ts";
 import {
   appendLog,
@@ -19,30 +18,18 @@ import {
 import { Attempts } from "./attempts.ts";
 import { createBundleCache } from "./bundle-cache.ts";
 import { ClaimLoop } from "./claim-loop.ts";
-import { type ExecutorEvents, PATIENCE, type Patience } from "./executor.ts";
-import { HostProcess } from "./host-process.ts";
+import { createExecutors, type ExecutorOptions, type Executors } from "./executors.ts";
 import { LogBacklog } from "./log-backlog.ts";
 import { LogSink } from "./log-sink.ts";
 import { createMasker, secretsOf } from "./mask.ts";
-import { RunnerPool } from "./runner-pool.ts";
 import { Session } from "./session.ts";
-import {
-  INSTANCE_MARKER,
-  sweepDeadWorkers,
-  sweepEndedAttempts,
-  sweepWorker,
-  WORKER_MARKER,
-  workerMarker,
-} from "./sweep.ts";
+import { INSTANCE_MARKER, sweepDeadWorkers, sweepEndedAttempts, sweepWorker, workerMarker } from "./sweep.ts";
 
 /** What a worker is started with. */
-export interface WorkerOptions {
+export interface WorkerOptions extends ExecutorOptions {
   database: Database;
-  config: Config;
   /** Operators at once in the host. */
   operatorSlots?: number;
-  /** Patience with task functions that are to stop; 2 s and 10 s unless set. */
-  patience?: Patience;
   /** Tells the worker's operator what went wrong around tasks, one line each. */
   warn?: (message: string) => void;
 }
@@ -55,7 +42,7 @@ export interface Worker {
   /** Id of its session; another one after its session was lost. */
   readonly workerId: string;
   /** Process ids of its children, for those who watch it. */
-  readonly pids: { readonly host: number | null; readonly runners: readonly number[] };
+  readonly pids: { readonly host: readonly number[]; readonly runners: readonly number[] };
   /** Claims nothing more, lets attempts end or hands them back, ends its children. A second call with `now` hurries the first. */
   stop(mode: StopMode): Promise<void>;
 }
@@ -74,20 +61,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   return running;
 }
 
-/** The machine as the kernel knows it, so that a restored copy of a database never takes another host for this one. */
-async function hostId(): Promise<string> {
-  const machine = await readFile("/etc/machine-id", "utf8").catch(() => "");
-  return `${hostname()}/${machine.trim()}`;
-}
-
 class RunningWorker implements Worker {
   readonly #database: Database;
   readonly #config: Config;
   readonly #slots: { functions: number; operators: number };
   readonly #marker: Awaited<ReturnType<typeof workerMarker>>;
   readonly #warn: (message: string) => void;
-  readonly #runners: RunnerPool;
-  readonly #host: HostProcess;
+  readonly #executors: Executors;
   readonly #sink: LogSink;
   readonly #attempts: Attempts;
   readonly #session: Session;
@@ -105,35 +85,18 @@ class RunningWorker implements Worker {
     this.#marker = marker;
     this.#slots = { functions: config.runners, operators: options.operatorSlots ?? OPERATOR_SLOTS };
     this.#warn = options.warn ?? ((message) => console.error(`worker: ${message}`));
-    const masker = createMasker([...secretsOf(config.connections), config.lineage?.token ?? ""]);
-    const backlog = new LogBacklog(join(config.home, "tmp", `logs-${process.pid}.jsonl`));
     const warn = this.#warn;
+    const masker = createMasker([...secretsOf(config.connections), config.lineage?.token ?? ""]);
+    const folder = join(config.home, "tmp");
+    const backlog = new LogBacklog(join(folder, `logs-${marker.value.replaceAll(":", "-")}.jsonl`));
     this.#sink = new LogSink({ masker, backlog, warn, append: (batches) => appendLog(database, batches) });
-    const events: ExecutorEvents = {
+    this.#executors = createExecutors(options, marker.value, {
       line: (attemptId, line, bytesCut) => this.#sink.add(attemptId, line, bytesCut),
       ended: (attemptId, end) => this.#attempts.ended(attemptId, end),
       warn: (message) => warn(masker.mask(message)),
-    };
-    const env = childEnvironment(config, marker.value);
-    const folder = join(config.home, "tmp");
-    this.#runners = new RunnerPool(
-      { env, folder, connections: config.connections, patience: options.patience ?? PATIENCE },
-      config.runners,
-      events,
-    );
-    this.#host = new HostProcess(
-      {
-        env,
-        folder,
-        config: { ...config, environment: { ...config.environment, [WORKER_MARKER]: marker.value } },
-        databaseUrl: database.url,
-        marker: { name: WORKER_MARKER, value: marker.value },
-      },
-      events,
-    );
+    });
     this.#attempts = new Attempts({
-      functions: this.#runners,
-      operators: this.#host,
+      ...this.#executors,
       bundles: createBundleCache(join(folder, "bundles"), (hash) => fetchBundle(database, hash)),
       sink: this.#sink,
       masker,
@@ -150,14 +113,15 @@ class RunningWorker implements Worker {
   }
 
   get pids() {
-    return { host: this.#host.pid, runners: this.#runners.pids };
+    return { host: this.#executors.operators.pids, runners: this.#executors.functions.pids };
   }
 
   async start(): Promise<void> {
     const left = await sweepDeadWorkers(this.#config.environment[INSTANCE_MARKER] ?? "");
     if (left > 0) this.#warn(`ended ${left} processes that a dead worker had left`);
     await this.#session.start();
-    this.#runners.prewarm();
+    this.#executors.functions.prewarm();
+    this.#executors.operators.prewarm();
     this.#stopListening = listen(this.#database, "qflow_work", () => {
       this.#claims.wake();
       const { functions, operators } = this.#attempts.counts;
@@ -246,7 +210,7 @@ class RunningWorker implements Worker {
     await this.#stopListening();
     if (this.#sweeper) clearInterval(this.#sweeper);
     this.#sink.end();
-    await Promise.all([this.#runners.close(), this.#host.close()]);
+    await Promise.all([this.#executors.functions.close(), this.#executors.operators.close()]);
     await sweepWorker(this.#marker.value, 0);
     await endWorker(this.#database, this.workerId).catch((error: unknown) =>
       this.#warn(`end of session: ${String(error)}`),
@@ -264,12 +228,4 @@ class RunningWorker implements Worker {
   async #lastWords(): Promise<void> {
     for (let waited = 0; this.#claims.untold > 0 && waited < LAST_WORDS_MS; waited += 20) await sleep(20);
   }
-}
-
-function childEnvironment(config: Config, marker: string): Record<string, string> {
-  return {
-    ...config.environment,
-    [WORKER_MARKER]: marker,
-    NODE_COMPILE_CACHE: join(config.home, "tmp", "compile-cache"),
-  };
 }

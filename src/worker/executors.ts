@@ -1,0 +1,54 @@
+/** The two executors of a worker: runner processes for task functions, the host for operators. */
+import { join } from "node:path";
+import type { Config } from "../config.ts";
+import { type Executor, type ExecutorEvents, PATIENCE, type Patience } from "./executor.ts";
+import { HostProcess } from "./host-process.ts";
+import { RunnerPool } from "./runner-pool.ts";
+import { WORKER_MARKER } from "./sweep.ts";
+
+/** What executors are made from. */
+export interface ExecutorOptions {
+  config: Config;
+  database: { readonly url: string };
+  /** Patience with task functions that are to stop; 2 s and 10 s unless set. */
+  patience?: Patience;
+  /** What runs task functions in place of runner processes. */
+  functions?: (events: ExecutorEvents) => Executor;
+}
+
+/** Who runs what. */
+export interface Executors {
+  functions: Executor;
+  operators: Executor;
+}
+
+/** Makes the executors of the worker that has this marker; processes start with the first attempt, or `prewarm`. */
+export function createExecutors(options: ExecutorOptions, marker: string, events: ExecutorEvents): Executors {
+  const { config } = options;
+  const env = childEnvironment(config, marker);
+  const folder = join(config.home, "tmp");
+  const patience = options.patience ?? PATIENCE;
+  const functions =
+    options.functions?.(events) ??
+    new RunnerPool({ env, folder, connections: config.connections, patience }, config.runners, events);
+  const environment = { ...config.environment, [WORKER_MARKER]: marker };
+  const operators = new HostProcess(
+    {
+      env,
+      folder,
+      config: { ...config, environment },
+      databaseUrl: options.database.url,
+      marker: { name: WORKER_MARKER, value: marker },
+    },
+    events,
+  );
+  return { functions, operators };
+}
+
+function childEnvironment(config: Config, marker: string): Record<string, string> {
+  return {
+    ...config.environment,
+    [WORKER_MARKER]: marker,
+    NODE_COMPILE_CACHE: join(config.home, "tmp", "compile-cache"),
+  };
+}
