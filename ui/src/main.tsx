@@ -7,6 +7,7 @@ import { ApiError } from "./lib/http.ts";
 import { createAppRouter } from "./router.tsx";
 import "./styles/tokens.css";
 import "./styles/base.css";
+import "./styles/states.css";
 
 const RETRIES = 2;
 

@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import type { RunRef } from "../../../src/api/contract.ts";
 
-export function RunLink({ run }: { run: RunRef }) {
+export function RunLink({ run, text }: { run: RunRef; text?: string }) {
   return (
     <Link
       to="/dags/$dagId/runs/$runId"
@@ -10,7 +10,7 @@ export function RunLink({ run }: { run: RunRef }) {
       search={run.map_index < 0 ? { task: run.task_id } : { task: run.task_id, map: run.map_index }}
       title={run.dag_run_id}
     >
-      {run.dag_id} › {run.task_id}
+      {text ?? `${run.dag_id} › ${run.task_id}`}
     </Link>
   );
 }

@@ -13,7 +13,7 @@ export type Positions = ReadonlyMap<string, { x: number; y: number }>;
 
 export function layered(boxes: readonly Box[], edges: readonly { source: string; target: string }[]): Positions {
   const graph = new graphlib.Graph();
-  graph.setGraph({ rankdir: "LR", nodesep: 16, ranksep: 56, edgesep: 12, marginx: 16, marginy: 16 });
+  graph.setGraph({ rankdir: "LR", nodesep: 14, ranksep: 36, edgesep: 12, marginx: 16, marginy: 16 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const box of boxes) graph.setNode(box.id, { width: box.width, height: box.height });
   for (const edge of edges) graph.setEdge(edge.source, edge.target);

@@ -7,6 +7,7 @@ import { ErrorNote } from "../../components/feedback.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { Ago } from "../../components/time.tsx";
 import { dagQuery } from "../../lib/queries.ts";
+import { scheduleInWords } from "../../lib/schedule.ts";
 import { PanelFrame } from "../../task-panel/panel-frame.tsx";
 import { PauseSwitch } from "./pause-switch.tsx";
 import { TriggerDialog } from "./trigger-dialog.tsx";
@@ -59,7 +60,7 @@ function DagHead({ dagId, dag }: { dagId: string; dag: DagDetails | null }) {
       <h1>{dagId}</h1>
       {dag && <PauseSwitch dagId={dagId} state={dag.is_paused ? "paused" : "active"} />}
       {dag && <Facts dag={dag} />}
-      <span className="grow" />
+      {!dag && <span className="grow" />}
       <button type="button" className="button primary" onClick={() => setTriggering(true)}>
         <Icon name="play" size={14} />
         Trigger
@@ -72,9 +73,7 @@ function DagHead({ dagId, dag }: { dagId: string; dag: DagDetails | null }) {
 function Facts({ dag }: { dag: DagDetails }) {
   return (
     <span className="muted dag-facts">
-      <span title={dag.timetable_summary ?? ""}>
-        {dag.timetable_description ?? dag.timetable_summary ?? "By hand only"}
-      </span>
+      <span title={dag.timetable_summary ?? ""}>{scheduleInWords(dag)}</span>
       {dag.next_dagrun_run_after && !dag.is_paused && (
         <span>
           next <Ago at={dag.next_dagrun_run_after} />

@@ -7,6 +7,7 @@ import { type Column, DataTable } from "../../components/data-table.tsx";
 import { Empty, ErrorNote, Skeleton } from "../../components/feedback.tsx";
 import { Ago, At } from "../../components/time.tsx";
 import { dagQuery, tasksQuery } from "../../lib/queries.ts";
+import { scheduleInWords } from "../../lib/schedule.ts";
 
 const route = getRouteApi("/dags/$dagId");
 
@@ -37,7 +38,7 @@ export function DetailsTab() {
 function DagFacts({ dag }: { dag: DagDetails }) {
   const facts: readonly (readonly [name: string, value: ReactNode])[] = [
     ["Description", dag.doc_md ?? dag.description ?? "–"],
-    ["Schedule", dag.timetable_description ?? dag.timetable_summary ?? "By hand only"],
+    ["Schedule", scheduleInWords(dag)],
     ["Time zone", dag.timezone ?? "–"],
     ["Next run", dag.is_paused ? "paused" : <At key="next" at={dag.next_dagrun_run_after} />],
     ["Start", <At key="start" at={dag.start_date} />],
@@ -50,7 +51,7 @@ function DagFacts({ dag }: { dag: DagDetails }) {
     ["Version", dag.latest_dag_version?.version_number ?? "–"],
   ];
   return (
-    <dl className="facts">
+    <dl className="facts facts-wide">
       {facts.map(([name, value]) => (
         <div key={name} className="fact">
           <dt>{name}</dt>

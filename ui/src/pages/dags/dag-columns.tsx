@@ -4,6 +4,7 @@ import type { Dag } from "../../../../src/api/contract.ts";
 import type { Column } from "../../components/data-table.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { Ago } from "../../components/time.tsx";
+import { scheduleInWords } from "../../lib/schedule.ts";
 import { PauseSwitch } from "../dag/pause-switch.tsx";
 import { RunBars } from "./run-bars.tsx";
 
@@ -36,7 +37,7 @@ export function dagColumns({ onTrigger }: { onTrigger: (dag: Dag) => void }): Co
       sortBy: (dag) => dag.timetable_summary ?? "",
       cell: (dag) => (
         <span className={dag.timetable_summary ? "" : "faint"} title={dag.timetable_summary ?? ""}>
-          {dag.timetable_description ?? dag.timetable_summary ?? "By hand only"}
+          {scheduleInWords(dag)}
         </span>
       ),
     },

@@ -2,8 +2,8 @@
 import type { LineageGraph, LineageNode } from "../../../../src/api/contract.ts";
 import type { Box } from "../../flow/layout.ts";
 
-export const DATASET_BOX = { width: 230, height: 58 };
-export const JOB_BOX = { width: 190, height: 32 };
+export const DATASET_BOX = { width: 216, height: 58 };
+export const JOB_BOX = { width: 170, height: 32 };
 
 /** One graph of several one-hop answers. */
 export interface MergedLineage {

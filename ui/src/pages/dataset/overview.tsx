@@ -6,7 +6,7 @@ import { type Column, DataTable } from "../../components/data-table.tsx";
 import { Empty } from "../../components/feedback.tsx";
 import { RunLink } from "../../components/run-link.tsx";
 import { Ago } from "../../components/time.tsx";
-import { bytes, count } from "../../lib/format.ts";
+import { bytes, count, middleCut } from "../../lib/format.ts";
 import { PiiPill } from "../datasets/dataset-columns.tsx";
 
 export function Overview({ dataset }: { dataset: DatasetDetails }) {
@@ -99,7 +99,7 @@ function Writes({ dataset }: { dataset: DatasetDetails }) {
           {dataset.writes.slice(0, WRITES_SHOWN).map((write) => (
             <tr key={`${write.run.attempt_id}`}>
               <td>
-                <RunLink run={write.run} />
+                <RunLink run={write.run} text={middleCut(write.run.dag_run_id, 28)} />
               </td>
               <td className="right muted">{write.rows === null ? bytes(write.bytes) : `${count(write.rows)} rows`}</td>
               <td className="right muted">

@@ -35,7 +35,7 @@ export function datasetColumns(): Column<DatasetSummary>[] {
     {
       id: "fresh",
       title: "Written",
-      width: "150px",
+      width: "120px",
       sortBy: (dataset) => dataset.freshness.written_at ?? "",
       cell: (dataset) => <Freshness freshness={dataset.freshness} />,
     },
@@ -58,7 +58,7 @@ export function datasetColumns(): Column<DatasetSummary>[] {
     {
       id: "owner",
       title: "Owner",
-      width: "110px",
+      width: "130px",
       sortBy: (dataset) => dataset.owner ?? "",
       cell: (dataset) => dataset.owner ?? "–",
     },

@@ -9,14 +9,14 @@ export function fileColumns(): Column<FeedFile>[] {
     {
       id: "name",
       title: "File",
-      width: "minmax(220px, 2fr)",
+      width: "minmax(210px, 2fr)",
       sortBy: (file) => file.name,
-      cell: (file) => <span title={file.staging_path ?? file.name}>{file.name}</span>,
+      cell: (file) => <span title={file.staging_path ?? file.name}>{file.name.split("/").at(-1)}</span>,
     },
     {
       id: "batch",
       title: "Batch",
-      width: "70px",
+      width: "64px",
       align: "right",
       sortBy: (file) => Number(file.batch ?? -1),
       cell: (file) => file.batch ?? "–",
@@ -37,7 +37,7 @@ export function fileColumns(): Column<FeedFile>[] {
       cell: (file) => bytes(file.bytes),
     },
     ...amountColumns(),
-    { id: "balance", title: "Balance", width: "110px", cell: (file) => <Balance file={file} /> },
+    { id: "balance", title: "Balance", width: "104px", cell: (file) => <Balance file={file} /> },
     {
       id: "seen",
       title: "Seen",
@@ -45,7 +45,7 @@ export function fileColumns(): Column<FeedFile>[] {
       sortBy: (file) => file.seen_at,
       cell: (file) => <Ago at={file.seen_at} />,
     },
-    { id: "sha", title: "sha-256", width: "100px", cell: (file) => <Digest sha256={file.sha256} /> },
+    { id: "sha", title: "sha-256", width: "96px", cell: (file) => <Digest sha256={file.sha256} /> },
   ];
 }
 
@@ -59,7 +59,7 @@ function amountColumns(): Column<FeedFile>[] {
   return amounts.map(([title, value]) => ({
     id: title,
     title,
-    width: "96px",
+    width: "88px",
     align: "right",
     sortBy: (file) => value(file) ?? -1,
     cell: (file) => count(value(file)),
@@ -70,7 +70,7 @@ function FileStateCell({ file }: { file: FeedFile }) {
   return (
     <span className="file-state" data-file-state={file.state} title={file.reason ?? undefined}>
       {file.state}
-      {file.reason && <span className="small muted"> {file.reason}</span>}
+      {file.reason && " …"}
     </span>
   );
 }

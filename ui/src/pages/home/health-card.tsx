@@ -59,7 +59,7 @@ function Part({ name, status, children }: { name: string; status: string | null;
         </span>
       </td>
       <td className="right muted">
-        {isHealthy ? "healthy" : (status ?? "not there")} {children}
+        {isHealthy ? "healthy" : (status ?? "not there")} {status !== null && children}
       </td>
     </tr>
   );

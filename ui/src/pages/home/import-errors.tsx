@@ -1,5 +1,6 @@
 /** DAG files that cannot be read, with file and line. */
 import { useQuery } from "@tanstack/react-query";
+import type { ImportErrorEntry } from "../../../../src/api/contract.ts";
 import { Ago } from "../../components/time.tsx";
 import { importErrorsQuery } from "../../lib/queries.ts";
 
@@ -16,7 +17,7 @@ export function ImportErrors() {
         {errors.data.import_errors.map((error) => (
           <li key={error.import_error_id}>
             <div className="row">
-              <span className="mono grow">{error.filename}</span>
+              <span className="mono grow">{placeOf(error)}</span>
               <span className="small muted">
                 <Ago at={error.timestamp} />
               </span>
@@ -27,4 +28,10 @@ export function ImportErrors() {
       </ul>
     </section>
   );
+}
+
+/** `file:line`, as editors open it; the line is part of what the server says. */
+function placeOf({ filename, stack_trace: trace }: ImportErrorEntry): string {
+  const line = /\(line (\d+)\)/.exec(trace)?.[1];
+  return line === undefined ? filename : `${filename}:${line}`;
 }

@@ -2,8 +2,8 @@
 import type { GridTask } from "../../../../../src/api/contract.ts";
 import type { Box } from "../../../flow/layout.ts";
 
-export const CARD = { width: 210, height: 62 };
-export const PILL = { width: 190, height: 28 };
+export const CARD = { width: 184, height: 60 };
+export const PILL = { width: 172, height: 28 };
 
 /** Structure only; states are laid over it. */
 export interface GraphStructure {

@@ -85,6 +85,10 @@ export function GridView({ model, selected, onOpenTask, onOpenRun }: Props) {
       }}
     >
       <div className="grid-inner" style={{ width: LABEL_WIDTH + columns.getTotalSize() }}>
+        {hover && <div className="grid-stripe" style={{ left: LABEL_WIDTH + hover.column * COLUMN_WIDTH }} />}
+        {selectedColumn >= 0 && (
+          <div className="grid-stripe selected" style={{ left: LABEL_WIDTH + selectedColumn * COLUMN_WIDTH }} />
+        )}
         <GridHead model={model} range={range} />
         <div role="rowgroup" style={{ height: rows.getTotalSize(), position: "relative" }}>
           {rows.getVirtualItems().map(({ index, start }) => {
@@ -104,10 +108,6 @@ export function GridView({ model, selected, onOpenTask, onOpenRun }: Props) {
             );
           })}
         </div>
-        {hover && <div className="grid-stripe" style={{ left: LABEL_WIDTH + hover.column * COLUMN_WIDTH }} />}
-        {selectedColumn >= 0 && (
-          <div className="grid-stripe selected" style={{ left: LABEL_WIDTH + selectedColumn * COLUMN_WIDTH }} />
-        )}
         {cursor && cursor.row >= 0 && (
           <div
             className="grid-cursor"
