@@ -26,11 +26,12 @@ const SYNC_MAX_ROWS = 200_000;
 export function hiveQueryEngine(connection: Connection): QueryEngine {
   return {
     query: async (sql, limits) => {
+      const statement = requireReadOnly(sql);
       const session = await openHive(connection);
       try {
         // Without it a query can name any file that the server may read.
         await session.execute("set spark.sql.runSQLOnFiles=false", { timeoutMs: limits.timeoutMs });
-        return await session.query(requireReadOnly(sql), limits);
+        return await session.query(statement, limits);
       } finally {
         await session.close();
       }

@@ -41,7 +41,12 @@ export interface RunningApi {
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { config, database, hive, report } = options;
   const query = hive ? hiveQueryEngine(hive) : null;
-  const api: ApiContext = { database, config, query, version: manifest.version };
+  return serveApi({ database, config, query, version: manifest.version }, report);
+}
+
+/** {@link startApi} with its parts made already. */
+export async function serveApi(api: ApiContext, report: (error: unknown) => void): Promise<RunningApi> {
+  const { config } = api;
   const server = createServer({ requestTimeout: 120_000, headersTimeout: 20_000 }, application(api, report));
   await listen(server, config);
   const upkeep = startUpkeep(api, report);

@@ -3,7 +3,7 @@ import { QflowError } from "../errors.ts";
 import { writeAudit } from "../metadata/access.ts";
 import { personalTables } from "../metadata/catalog.ts";
 import { type SqlResult, sqlRequest, sqlResult } from "./contract.ts";
-import type { QueryEngine } from "./query-engine.ts";
+import { type QueryEngine, requireReadOnly } from "./query-engine.ts";
 import { type ApiContext, route } from "./route.ts";
 
 /** The query engine. Throws HIVE_UNAVAILABLE where this process has none. */
@@ -20,9 +20,10 @@ const ask = route({
   body: sqlRequest,
   response: sqlResult,
   handle: async ({ api, body, principal, raw }): Promise<SqlResult> => {
-    const engine = requireEngine(api);
+    requireReadOnly(body.sql);
     if (principal.role === "viewer") refusePersonalTables(body.sql, await personalTables(api.database));
     await writeAudit(api.database, { actor: principal.name, action: "sql.query", details: { sql: body.sql } });
+    const engine = requireEngine(api);
     const gone = new AbortController();
     raw.response.on("close", () => gone.abort());
     const startedAt = performance.now();

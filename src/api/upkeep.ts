@@ -2,7 +2,7 @@
 
 import { tablesToSync } from "../metadata/catalog.ts";
 import { syncDeclarations } from "../metadata/catalog-declare.ts";
-import { syncCatalog } from "../metadata/catalog-sync.ts";
+import { syncCatalog, unknownTables } from "../metadata/catalog-sync.ts";
 import { processLineage } from "../metadata/lineage.ts";
 import type { ApiContext } from "./route.ts";
 
@@ -13,6 +13,8 @@ export interface Upkeep {
 }
 
 const ROUND_MS = 2_000;
+/** After a failure the endpoint is left alone for a while: it may be starting. */
+const LAKE_BACKOFF_MS = 30_000;
 
 /** Starts upkeep rounds. A round that fails is told to `report` and tried again. */
 export function startUpkeep(api: ApiContext, report: (error: unknown) => void): Upkeep {
@@ -27,19 +29,33 @@ export function startUpkeep(api: ApiContext, report: (error: unknown) => void): 
 }
 
 async function rounds(api: ApiContext, report: (error: unknown) => void, signal: AbortSignal): Promise<void> {
+  let lakeNotBefore = 0;
   while (!signal.aborted) {
-    await upkeepRound(api).catch(report);
+    await bookkeeping(api).catch(report);
+    if (performance.now() >= lakeNotBefore) {
+      await lookAtLake(api).catch((error: unknown) => {
+        lakeNotBefore = performance.now() + LAKE_BACKOFF_MS;
+        report(error);
+      });
+    }
     await pause(ROUND_MS, signal);
   }
 }
 
-/** One round: everything that is due now. */
-export async function upkeepRound(api: ApiContext): Promise<void> {
+async function bookkeeping(api: ApiContext): Promise<void> {
   await syncDeclarations(api.database);
   await processLineage(api.database);
+}
+
+/** Looks up the tables that ended runs have written, and those that nobody has looked up yet. */
+async function lookAtLake(api: ApiContext): Promise<void> {
   if (!api.query) return;
-  const due = await tablesToSync(api.database);
-  if (due.length > 0) await api.query.session((hive) => syncCatalog(api.database, hive, due));
+  const written = await tablesToSync(api.database);
+  if (written.length === 0) return;
+  await api.query.session(async (hive) => {
+    const fresh = await unknownTables(api.database, hive);
+    await syncCatalog(api.database, hive, [...new Set([...written, ...fresh])]);
+  });
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

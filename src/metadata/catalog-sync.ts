@@ -1,4 +1,5 @@
 /** Looks up in the metastore what the lake's tables are: columns, comments, partitions, row counts, personal data. */
+import { messageOf } from "../errors.ts";
 import { CATALOG_LAYERS } from "./catalog-names.ts";
 import { ensureDatasets, recordClasses, recordSchemas, type SeenColumn } from "./catalog-nodes.ts";
 import type { Database, Sql } from "./database.ts";
@@ -32,10 +33,23 @@ export async function syncCatalog(db: Database, hive: HiveReader, tables?: reado
       const found = await lookUp(hive, table);
       await db.transaction((sql) => store(sql, table, found));
     } catch (error) {
-      failed.push({ table, reason: error instanceof Error ? error.message : String(error) });
+      failed.push({ table, reason: messageOf(error) });
+      // It was looked at: it comes again with its next write.
+      await db.query("update catalog_dataset set synced_at = now() where name = $1", [table]);
     }
   }
   return { tables: wanted.length - failed.length, failed };
+}
+
+/** Tables in the metastore that the catalog has never looked at. */
+export async function unknownTables(db: Sql, hive: HiveReader): Promise<string[]> {
+  const tables = await allTables(hive);
+  const known = await db.query<{ name: string }>(
+    "select name from catalog_dataset where synced_at is not null and name = any ($1)",
+    [tables],
+  );
+  const names = new Set(known.rows.map((row) => row.name));
+  return tables.filter((name) => !names.has(name));
 }
 
 async function allTables(hive: HiveReader): Promise<string[]> {

@@ -186,16 +186,15 @@ export async function personalTables(sql: Sql): Promise<string[]> {
 
 const SYNCED_LAYERS = ["standardized", "conformed", "enriched"];
 
-/**
- * Tables that were written since the catalog last looked at them, oldest write first. A table that could not be looked up
- * comes again with its next write.
- */
+/** Tables written by runs that have ended since the catalog last looked at them, oldest write first. */
 export async function tablesToSync(sql: Sql): Promise<string[]> {
   const found = await sql.query<{ name: string }>(
     `select d.name from catalog_dataset d
-     cross join lateral (select max(at) as at from catalog_writes(d.dataset_id, 1)) w
+     cross join lateral (
+       select max(w.at) as at from catalog_writes(d.dataset_id, 1) w
+         join task_attempt a on a.attempt_id = w.attempt_id join dag_run r on r.id = a.dag_run_id
+       where r.ended_at is not null) w
      where d.kind = 'table' and d.layer = any ($1) and w.at > coalesce(d.synced_at, '-infinity')
-       and not exists (select from dag_run where state = 'running')
      order by w.at limit 50`,
     [SYNCED_LAYERS],
   );

@@ -1,8 +1,8 @@
 /** A listening API on a database of the test's own, and callers with roles. */
 import type { ExecutionContext } from "ava";
-import { type RunningApi, startApi } from "../../src/api/server.ts";
+import type { QueryEngine } from "../../src/api/query-engine.ts";
+import { type RunningApi, serveApi } from "../../src/api/server.ts";
 import { loadConfig } from "../../src/config.ts";
-import type { Connection } from "../../src/dag/operator.ts";
 import { type AccessRole, createToken, createUser } from "../../src/metadata/access.ts";
 import type { Database } from "../../src/metadata/database.ts";
 import { testDatabase } from "../support/database.ts";
@@ -30,14 +30,14 @@ export interface ApiUnderTest {
 }
 
 /** Starts an API on a free port; it ends with the test. */
-export async function startTestApi(t: ExecutionContext, hive: Connection | null = null): Promise<ApiUnderTest> {
+export async function startTestApi(t: ExecutionContext, query: QueryEngine | null = null): Promise<ApiUnderTest> {
   const db = await testDatabase(t);
   const config = {
     ...loadConfig({ QFLOW_PORT: "0" }),
     lineage: { url: "http://127.0.0.1:0", token: LINEAGE_TOKEN },
   };
   const defects: unknown[] = [];
-  const api = await startApi({ database: db, config, hive, report: (error) => defects.push(error) });
+  const api = await serveApi({ database: db, config, query, version: "0.0.0" }, (error) => defects.push(error));
   t.teardown(() => api.close());
   return {
     api,
