@@ -100,19 +100,41 @@ function nextElapsed(cron: CronExpression, zone: string, after: number): number 
 }
 
 function patternOf(expression: string, fields: string): Cron {
-  // Wall clocks are computed as if in UTC, which never jumps; changes of the clock are ours.
   if (!/^[\d*,/\-A-Za-z ]+$/.test(fields)) throw invalid(`cron ${JSON.stringify(expression)} is invalid`);
   try {
-    return new Cron(fields, { timezone: "UTC", mode: "5-part", paused: true });
+    return cronerFor(withPlainStars(fields));
   } catch (error) {
     throw invalid(`cron ${JSON.stringify(expression)} is invalid: ${(error as Error).message}`);
   }
 }
 
+const JANUARY = Date.UTC(2000, 0, 1);
+const HOUR = 3_600_000;
+
 function namesEveryHour(fields: string): boolean {
-  const pattern = new Cron(`0 ${fields.split(" ")[1]} * * *`, { timezone: "UTC", mode: "5-part", paused: true });
-  const day = pattern.nextRuns(24, new Date(Date.UTC(2000, 0, 1) - 1));
-  return day.every((tick, hour) => tick.getTime() === Date.UTC(2000, 0, 1, hour));
+  return ticksEvery(HOUR, 24, `0 ${fields.split(" ")[1]} * * *`);
+}
+
+/**
+ * A day field that names every day means `*`: only where both day fields are restricted does either of them suffice.
+ * So it is in Airflow, whereas croner goes by how the field is spelled.
+ */
+function withPlainStars(fields: string): string {
+  const [minute, hour, day, month, weekday] = fields.split(" ");
+  const anyDay = ticksEvery(24 * HOUR, 31, `0 0 ${day} 1 *`) ? "*" : day;
+  const anyWeekday = ticksEvery(24 * HOUR, 7, `0 0 * * ${weekday}`) ? "*" : weekday;
+  return [minute, hour, anyDay, month, anyWeekday].join(" ");
+}
+
+/** Whether the first `count` ticks from 1 January on are `step` apart. */
+function ticksEvery(step: number, count: number, fields: string): boolean {
+  const ticks = cronerFor(fields).nextRuns(count, new Date(JANUARY - 1));
+  return ticks.length === count && ticks.every((tick, i) => tick.getTime() === JANUARY + i * step);
+}
+
+/** Wall clocks are computed as if in UTC, which never jumps; changes of the clock are ours. */
+function cronerFor(fields: string): Cron {
+  return new Cron(fields, { timezone: "UTC", mode: "5-part", paused: true });
 }
 
 function invalid(message: string, remedy = "Write minute, hour, day of month, month, day of week."): QflowError {

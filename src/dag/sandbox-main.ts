@@ -34,7 +34,7 @@ registerHooks({
 subscribe(DAG_DECLARED, (dag) => declared.push(dag as Dag));
 
 const { reallyExit } = process as unknown as { reallyExit: (code: number) => never };
-const send = process.send?.bind(process) as (message: EvaluateResponse) => void;
+const send = process.send?.bind(process) as (message: EvaluateResponse | "ready") => void;
 const setWorld = buildWorld();
 // A bundle must not be able to answer for itself.
 process.send = undefined as never;
@@ -49,6 +49,7 @@ process.on("message", async (request: EvaluateRequest) => {
   send({ id: request.id, evaluation, tainted: taint.found() });
 });
 const taint = watchTaint();
+send("ready");
 
 async function evaluate({ file, code }: EvaluateRequest): Promise<Evaluation> {
   try {

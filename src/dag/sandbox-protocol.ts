@@ -25,7 +25,7 @@ export type Evaluation =
   | { readonly ok: true; readonly dags: DagSpec[] }
   | { readonly ok: false; readonly error: ImportError };
 
-/** Sandbox → parent. `tainted`: the file changed what other files would see, so the process must not be used again. */
+/** Sandbox → parent, after a first `"ready"`. `tainted`: the file changed what other files would see, so the process must not be used again. */
 export interface EvaluateResponse {
   readonly id: number;
   readonly evaluation: Evaluation;

@@ -8,7 +8,7 @@ import type { EvaluateRequest, EvaluateResponse, Evaluation } from "./sandbox-pr
 
 /** Limits of one evaluation. */
 export interface SandboxOptions {
-  /** Milliseconds until a file counts as hanging; 30 000 unless set. */
+  /** Milliseconds until a file counts as hanging, beside the start of the child; 30 000 unless set. */
   readonly timeLimitMs?: number;
   /** Megabytes; 512 unless set. */
   readonly memoryLimitMb?: number;
@@ -48,6 +48,7 @@ export function openSandbox(options: SandboxOptions = {}): Sandbox {
   const evaluateNow = async (file: string, code: string): Promise<Evaluation> => {
     if (child === null || child.exitCode !== null || child.signalCode !== null)
       child = startChild(limits.memoryLimitMb, options.env ?? {});
+    await started(child);
     const response = await ask(child, { id: used++, file, code }, limits);
     if (response.tainted || used >= EVALUATIONS_PER_CHILD) replace();
     return response.evaluation;
@@ -82,6 +83,21 @@ function startChild(memoryLimitMb: number, env: Readonly<Record<string, string>>
   child.channel?.unref();
   return child;
 }
+
+/** Resolves with the first word of a child, or when it ended; whoever asks it then hears that. */
+function started(child: ChildProcess): Promise<void> {
+  if (ready.has(child) || child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  // Waiting must keep this process alive, which the child itself does not.
+  const keepAlive = setInterval(() => {}, 1000);
+  for (const event of ["message", "exit", "error"]) child.once(event, () => resolve());
+  return promise.finally(() => {
+    clearInterval(keepAlive);
+    ready.add(child);
+  });
+}
+
+const ready = new WeakSet<ChildProcess>();
 
 /** The installation, and the folder of packages it was installed into beside others. */
 function readableFolders(): string[] {

@@ -197,7 +197,7 @@ function bruteForce(expression: string, zone: string, from: number, minutes: num
   const matches = (wall: Date): boolean => {
     const onDay = sets[2].has(wall.getUTCDate());
     const onWeekday = sets[4].has(wall.getUTCDay());
-    const either = !day.startsWith("*") && !weekday.startsWith("*") ? onDay || onWeekday : onDay && onWeekday;
+    const either = sets[2].size < 31 && sets[4].size < 7 ? onDay || onWeekday : onDay && onWeekday;
     return (
       sets[0].has(wall.getUTCMinutes()) &&
       sets[1].has(wall.getUTCHours()) &&
