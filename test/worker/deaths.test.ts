@@ -3,16 +3,7 @@ import { join } from "node:path";
 import test from "ava";
 import { cancelRun } from "../../src/metadata/runs.ts";
 import { findMarked } from "../../src/worker/process-table.ts";
-import { attempts, bench, deploy, logOf, oneTask, runEnd, trigger, until } from "./support.ts";
-
-function alive(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return !/\) [ZX] /.test(stat);
-  } catch {
-    return false;
-  }
-}
+import { attempts, bench, deploy, isProcessAlive, logOf, oneTask, runEnd, trigger, until } from "./support.ts";
 
 test("process.exit in a task fails it and says so", async (t) => {
   const { db } = await bench(t);
@@ -76,7 +67,7 @@ test("a cancelled task ends although it ignores SIGTERM, with its children and a
   t.is((await runEnd(db, run)).tasks.t, "failed");
   t.is((await attempts(db, run))[0]?.error?.code, "TASK_CANCELLED");
   const pids = readFileSync(file, "utf8").split(" ").map(Number);
-  await until(() => !pids.some(alive));
+  await until(() => !pids.some(isProcessAlive));
   const [attempt] = await attempts(db, run);
   t.deepEqual(
     (await findMarked("QFLOW_ATTEMPT")).filter((p) => p.environment.get("QFLOW_ATTEMPT") === attempt?.token),

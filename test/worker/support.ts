@@ -1,5 +1,6 @@
 /** A worker on a database of its own, for tests: real processes, real bundles, no scheduler. */
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +12,7 @@ import { dagsIn } from "../../src/dag/dag.ts";
 import { resolveFromInstallation } from "../../src/dag/installation.ts";
 import type { Json } from "../../src/dag/spec.ts";
 import type { Database } from "../../src/metadata/database.ts";
-import { createRun, startRuns, unpauseDag } from "../../src/metadata/runs.ts";
+import { createRun, unpauseDag } from "../../src/metadata/runs.ts";
 import { storeVersions } from "../../src/metadata/versions.ts";
 import { readLog } from "../../src/metadata/work.ts";
 import { startWorker, type Worker } from "../../src/worker/worker.ts";
@@ -155,6 +156,15 @@ export async function xcomOf(db: Database, run: number, task = "t"): Promise<unk
   return rows.rows[0]?.value;
 }
 
+/** Whether a process lives; a zombie does not. */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
 /** Polls until the condition holds. */
 export async function until(condition: () => Promise<boolean> | boolean, withinMs = 20_000): Promise<void> {
   const end = performance.now() + withinMs;
@@ -163,6 +173,3 @@ export async function until(condition: () => Promise<boolean> | boolean, withinM
     await sleep(20);
   }
 }
-
-/** Starts the queued runs of a DAG. */
-export const start = startRuns;
