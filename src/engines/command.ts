@@ -1,6 +1,7 @@
 /** Runs a short program of the machine and waits for it. */
 import { spawn } from "node:child_process";
 import { messageOf } from "../errors.ts";
+import { startGuard } from "./guard.ts";
 
 /** How a program ended and the end of what it said. */
 export interface CommandResult {
@@ -12,14 +13,16 @@ export interface CommandResult {
 
 const KEPT_OUTPUT = 64 * 1024;
 
-/** Runs `command` with exactly this environment. Never rejects: a program that is missing is `code` null. */
+/** Runs `command` with exactly this environment; it ends when we do. Never rejects: a program that is missing is `code` null. */
 export function runCommand(
   command: string,
   args: readonly string[],
   options: { env: Readonly<Record<string, string>>; cwd?: string },
 ): Promise<CommandResult> {
   return new Promise((settle) => {
-    const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+    const guard = startGuard("SIGTERM");
+    const child = spawn(command, args, { ...options, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    guard.watch(child);
     let output = "";
     const collect = (chunk: string) => {
       output = (output + chunk).slice(-KEPT_OUTPUT);

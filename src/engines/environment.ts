@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { FTP_USER } from "./ftp-server.ts";
+import { INSTANCE_MARKER } from "./guard.ts";
 import type { HomeState } from "./home.ts";
 import type { Installation } from "./install.ts";
 import { postgresUrl } from "./postgres.ts";
-import { INSTANCE_MARKER } from "./process.ts";
 import { sparkConfDir } from "./spark-conf.ts";
 
 /** Database of qflow itself in the embedded PostgreSQL. */

@@ -4,8 +4,9 @@ import { dirname, join } from "node:path";
 import { Client } from "basic-ftp";
 import { type OnStarted, untilReady } from "./engine.ts";
 import { writePrivate } from "./files.ts";
+import { INSTANCE_MARKER } from "./guard.ts";
 import { requireFreePort } from "./ports.ts";
-import { type EngineProcess, INSTANCE_MARKER, startProcess } from "./process.ts";
+import { type EngineProcess, startProcess } from "./process.ts";
 
 /** User of the server. */
 export const FTP_USER = "feed";

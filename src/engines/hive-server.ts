@@ -2,10 +2,11 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type OnStarted, untilReady } from "./engine.ts";
+import { INSTANCE_MARKER } from "./guard.ts";
 import { hiveAnswers } from "./hive-health.ts";
 import type { Installation } from "./install.ts";
 import { requireFreePort } from "./ports.ts";
-import { type EngineProcess, INSTANCE_MARKER, startProcess } from "./process.ts";
+import { type EngineProcess, startProcess } from "./process.ts";
 
 const READY_TIMEOUT_MS = 240_000;
 

@@ -8,7 +8,7 @@ import { fetchWithIvy, fetchWithPip, obtain, removeDrafts, requirement } from ".
 import { ENGINES_LOCK, ENGINES_LOCK_ID } from "./lockfile.ts";
 import { checkMachine, type Machine, requireSpace } from "./prerequisites.ts";
 import { lockWhenFree } from "./process-lock.ts";
-import type { Progress } from "./progress.ts";
+import { type Progress, progressOn } from "./progress.ts";
 
 /** Where everything is. */
 export interface Installation extends Machine {
@@ -32,7 +32,10 @@ export type InstallConfig = Pick<Config, "cacheDir" | "downloadEnvironment">;
  * Installs what is missing and tells where everything is; touches no network when everything is there. Can be killed at any
  * moment and run again, and run by several processes at once. Throws PREREQUISITE_MISSING or DOWNLOAD_FAILED.
  */
-export async function installEngines(config: InstallConfig, progress: Progress): Promise<Installation> {
+export async function installEngines(
+  config: InstallConfig,
+  progress: Progress = progressOn(process.stderr),
+): Promise<Installation> {
   const machine = await checkMachine(config);
   const present = await findInstallation(config, machine);
   if (present) return present;

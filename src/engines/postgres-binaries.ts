@@ -17,8 +17,7 @@ interface Link {
  * The folder with `bin/` and `lib/`. Links missing there are made; where the package cannot be written to,
  * a copy in the cache is used. Throws PREREQUISITE_MISSING when the package is not installed (other system, other processor).
  */
-export async function postgresBinaries(cacheDir: string): Promise<string> {
-  const root = packageRoot();
+export async function postgresBinaries(cacheDir: string, root = packageRoot()): Promise<string> {
   const links = JSON.parse(await readFile(join(root, "native/pg-symlinks.json"), "utf8")) as Link[];
   try {
     await makeLinks(root, links);

@@ -6,9 +6,10 @@ import pg from "pg";
 import { messageOf } from "../errors.ts";
 import { chooseAccount, giveTo, type RunAs } from "./account.ts";
 import { engineFailed, type OnStarted, untilReady } from "./engine.ts";
+import { INSTANCE_MARKER } from "./guard.ts";
 import { requireFreePort } from "./ports.ts";
 import { postgresBinaries } from "./postgres-binaries.ts";
-import { type EngineProcess, endProcesses, INSTANCE_MARKER, startProcess } from "./process.ts";
+import { type EngineProcess, endProcesses, startProcess } from "./process.ts";
 import { findByWorkingFolder } from "./procfs.ts";
 
 /** The superuser that initdb creates; qflow connects as it. */

@@ -3,10 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, QflowError } from "../errors.ts";
+import { INSTANCE_MARKER, startGuard } from "./guard.ts";
 import { findByMarker, identify, isAlive, type ProcessIdentity } from "./procfs.ts";
-
-/** Environment variable that every process of a QFLOW_HOME carries; its value is the id of that home. */
-export const INSTANCE_MARKER = "QFLOW_INSTANCE";
 
 /** What to run and how it wants to be ended. */
 export interface ProcessSpec {
@@ -37,6 +35,7 @@ export interface EngineProcess {
 /** Starts a process. Throws ENGINE_FAILED when it cannot be started at all. */
 export async function startProcess(spec: ProcessSpec): Promise<EngineProcess> {
   const log = await open(spec.logFile, "a", 0o600);
+  const guard = startGuard(spec.stopSignals[0]?.signal ?? "SIGKILL", spec.env[INSTANCE_MARKER]);
   const child = spawn(spec.command, spec.args, {
     cwd: spec.cwd,
     env: spec.env,
@@ -44,18 +43,16 @@ export async function startProcess(spec: ProcessSpec): Promise<EngineProcess> {
     stdio: ["ignore", log.fd, log.fd],
     ...(spec.user ?? {}),
   });
+  guard.watch(child);
   const exited = exitOf(child);
   await log.close();
-  const { pid } = child;
-  const identity = pid === undefined ? null : await identify(pid);
-  if (pid === undefined || identity === null) {
+  const identity = child.pid === undefined ? null : await identify(child.pid);
+  if (identity === null) {
     throw new QflowError("ENGINE_FAILED", `${spec.name} did not start: ${await exited}`, {
       remedy: `Read ${spec.logFile}.`,
       details: { engine: spec.name, log: spec.logFile },
     });
   }
-  const guard = startGuard(pid, spec);
-  void exited.then(() => guard.stdin?.end("done\n"));
   return { identity, exited, stop: () => stopGroup(identity, exited, spec.stopSignals) };
 }
 
@@ -64,34 +61,6 @@ function exitOf(child: ChildProcess): Promise<string> {
     child.once("error", (error) => settle(messageOf(error)));
     child.once("exit", (code, signal) => settle(signal ? `killed by ${signal}` : `exit code ${code}`));
   });
-}
-
-/** Waits for the pipe to our process: a line means the engine has ended, an end of file means that we were killed. */
-const GUARD_SCRIPT = `
-read -r line && exit 0
-kill -s "$2" -- "-$1" 2>/dev/null
-turns=0
-while kill -0 -- "-$1" 2>/dev/null && [ "$turns" -lt 50 ]; do sleep 0.1; turns=$((turns+1)); done
-kill -s KILL -- "-$1" 2>/dev/null
-exit 0
-`;
-
-function startGuard(group: number, spec: ProcessSpec): ChildProcess {
-  const first = (spec.stopSignals[0]?.signal ?? "SIGKILL").slice("SIG".length);
-  const guard = spawn("/bin/sh", ["-c", GUARD_SCRIPT, "qflow-guard", String(group), first], {
-    cwd: "/",
-    env: {
-      PATH: "/usr/bin:/bin",
-      ...(spec.env[INSTANCE_MARKER] ? { [INSTANCE_MARKER]: spec.env[INSTANCE_MARKER] } : {}),
-    },
-    detached: true,
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  // A guard that is gone cannot be told anything; the sweep at the next start does its work then.
-  guard.on("error", () => {});
-  guard.stdin?.on("error", () => {});
-  guard.unref();
-  return guard;
 }
 
 async function stopGroup(
