@@ -11,11 +11,21 @@ import { insightRoutes } from "./insight-routes.ts";
 import { lineageRoutes } from "./lineage-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { loginRoutes } from "./login-routes.ts";
-import type { Route } from "./route.ts";
+import { openApiDocument } from "./openapi.ts";
+import { type Route, route } from "./route.ts";
 import { sqlRoutes } from "./sql-routes.ts";
+
+const document = route({
+  method: "get",
+  path: "/api/openapi.json",
+  guard: "public",
+  summary: "This API as an OpenAPI 3.1 document.",
+  handle: async ({ api }) => openApiDocument(allRoutes, api.version),
+});
 
 /** In order of matching. */
 export const allRoutes: readonly Route[] = [
+  document,
   ...loginRoutes,
   ...actionRoutes,
   ...dagRoutes,

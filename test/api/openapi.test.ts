@@ -1,0 +1,58 @@
+import test from "ava";
+import { openApiDocument } from "../../src/api/openapi.ts";
+import { allRoutes } from "../../src/api/routes.ts";
+import { createRun } from "../../src/metadata/runs.ts";
+import { dagSpec, deploy, success, work } from "../metadata/fixtures.ts";
+import { startTestApi } from "./support.ts";
+
+test("the document describes every path that works, once, with its parameters", (t) => {
+  const document = openApiDocument(allRoutes, "1.2.3");
+  const paths = Object.keys(document.paths ?? {});
+  t.true(paths.includes("/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"));
+  t.false(paths.some((path) => path.startsWith("/api/v2/connections")));
+  const ids = Object.values(document.paths ?? {}).flatMap((path) =>
+    Object.values(path as Record<string, { operationId: string }>).map((operation) => operation.operationId),
+  );
+  t.is(new Set(ids).size, ids.length);
+  const trigger = document.paths?.["/api/v2/dags/{dag_id}/dagRuns"]?.post;
+  t.truthy(trigger?.requestBody);
+  t.truthy(document.components?.schemas?.DAGRun);
+});
+
+test("every answer fits the schema it is documented with", async (t) => {
+  const { db, as } = await startTestApi(t);
+  await deploy(
+    db,
+    dagSpec("d", [
+      { id: "a", emits: ["staging.x"] },
+      { id: "b", upstream: ["a"], reads: ["staging.x"] },
+    ]),
+  );
+  await createRun(db, { dagId: "d", runId: "one", by: "user:ada" });
+  await work(db, () => success({ rows: 1 }));
+  await (await import("../../src/metadata/catalog-declare.ts")).syncDeclarations(db);
+  const call = await as("admin");
+  const values: Record<string, string> = {
+    dag_id: "d",
+    run_id: "one",
+    task_id: "a",
+    try_number: "1",
+    version_number: "1",
+    map_index: "-1",
+    key: "return_value",
+    pool_name: "spark",
+    id: "staging.x",
+  };
+  const queries: Record<string, string> = {
+    "/api/catalog/lineage": "?node=dataset:staging.x",
+    "/api/catalog/column-lineage": "?dataset=staging.x",
+  };
+  for (const route of allRoutes) {
+    if (route.method !== "get" || !route.response || route.path === "/api/insights/:name") continue;
+    const path = route.path.replace(/:(\w+)/g, (_whole, name: string) => values[name] as string);
+    const answer = await call("GET", path + (queries[route.path] ?? ""));
+    t.is(answer.status, 200, `${path} ${JSON.stringify(answer.body)}`);
+    const parsed = route.response.safeParse(answer.body);
+    t.true(parsed.success, `${path}: ${parsed.error?.message}`);
+  }
+});
