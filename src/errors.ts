@@ -94,7 +94,7 @@ export const ERROR_CODES = {
   UNAUTHENTICATED: { retry: "fatal", remedy: "Log in with a fresh link, or send a token as Bearer." },
   LOGIN_LINK_INVALID: {
     retry: "fatal",
-    remedy: "Make a new link with `qflow users login`; each works once, for 15 minutes.",
+    remedy: "Make a new link with `qflow login`; each works once, for 15 minutes.",
   },
   FORBIDDEN: { retry: "fatal", remedy: "Ask somebody whose role allows it." },
   REQUEST_INVALID: { retry: "fatal", remedy: "Correct the request: /api/openapi.json says what it takes." },
@@ -104,7 +104,6 @@ export const ERROR_CODES = {
     retry: "fatal",
     remedy: "Ask with SELECT, WITH, SHOW, DESCRIBE or EXPLAIN; tables are written by DAGs.",
   },
-  QUERY_TIMEOUT: { retry: "retryable", remedy: "Ask for less, or allow more time." },
   // anything that is a defect of qflow
   INTERNAL: { retry: "retryable", remedy: "Report this with the log." },
 } as const satisfies Record<string, CodeEntry>;
