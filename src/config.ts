@@ -33,6 +33,9 @@ const schema = z.object({
   batchGraceSeconds: z.number().min(0),
   runners: z.number().int().min(1),
   spark: sparkSchema.nullable(),
+  /** Most warm Spark drivers of a worker at once, and the seconds after which an idle one is stopped. */
+  sparkDrivers: z.number().int().min(1),
+  sparkIdleSeconds: z.number().positive(),
   /** Where Spark's OpenLineage listener posts, and the token it uses. */
   lineage: z.object({ url: z.string(), token: z.string() }).nullable(),
   connections: z.record(z.string(), z.custom<Connection>()),
@@ -63,6 +66,8 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     batchGraceSeconds: numberFrom(env.QFLOW_BATCH_GRACE, 30),
     runners: numberFrom(env.QFLOW_RUNNERS, 4),
     spark: sparkFrom(env),
+    sparkDrivers: numberFrom(env.QFLOW_SPARK_DRIVERS, 1),
+    sparkIdleSeconds: numberFrom(env.QFLOW_SPARK_IDLE, 1800),
     lineage: env.QFLOW_LINEAGE_URL ? { url: env.QFLOW_LINEAGE_URL, token: env.QFLOW_LINEAGE_TOKEN ?? "" } : null,
     connections: connectionsFrom(env),
     environment: inheritedFrom(env),

@@ -8,6 +8,7 @@ import { ftpIngestSchema } from "./ftp-ingest.ts";
 import { hiveDdlSchema } from "./hive-ddl.ts";
 import { loadRecordSchema } from "./load-record.ts";
 import type { OperatorContext, OperatorRun } from "./run.ts";
+import { sparkSubmitSchema } from "./spark-submit.ts";
 
 /** An operator ready to run: checks the config, whose tokens have been resolved, then does the work. */
 export type ReadyOperator = (config: Json, context: OperatorContext) => Promise<Json>;
@@ -18,6 +19,7 @@ const OPERATORS = new Map<string, () => Promise<ReadyOperator>>([
   ["ftp_ingest", async () => checked(ftpIngestSchema, (await import("./ftp-ingest.run.ts")).run)],
   ["hive_ddl", async () => checked(hiveDdlSchema, (await import("./hive-ddl.run.ts")).run)],
   ["load_record", async () => checked(loadRecordSchema, (await import("./load-record.run.ts")).run)],
+  ["spark_submit", async () => checked(sparkSubmitSchema, (await import("./spark-submit.run.ts")).run)],
 ]);
 
 /** Loads an operator's run module by its registered name. Throws OPERATOR_UNKNOWN. */
