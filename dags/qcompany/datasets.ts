@@ -1,0 +1,14 @@
+/** The datasets that Q Company's DAGs hand each other. */
+import { dataset } from "qflow";
+
+const OWNER = "data-platform";
+
+export const feedBatches = dataset("feed.batches", {
+  description: "Batches on the FTP server that hold something not loaded yet",
+  owner: OWNER,
+});
+export const factSales = dataset("conformed.fact_sales", { description: "One row a sale", owner: OWNER });
+export const agentPerformance = dataset("enriched.sales_agent_performance", {
+  description: "Units that agents sold in branches, by day and names",
+  owner: OWNER,
+});

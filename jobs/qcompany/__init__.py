@@ -1,0 +1,1 @@
+"""What Q Company's jobs share."""

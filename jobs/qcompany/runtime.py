@@ -1,0 +1,101 @@
+"""How a job gets its Spark session, reads its arguments and hands back its result."""
+
+import argparse
+import json
+import os
+
+from pyspark.sql import SparkSession
+
+# Parquet unfolds about fourfold in memory; one shuffle partition then holds about 128 MB.
+BYTES_PER_SHUFFLE_PARTITION = 32 * 1024 * 1024
+
+
+def session():
+    """A session of the running Spark with settings and caches of its own: a job leaves nothing behind in a shared one."""
+    spark = SparkSession.builder.enableHiveSupport().getOrCreate().newSession()
+    # STATIC, Spark's default, would empty every partition that a write does not mention.
+    spark.conf.set("spark.sql.sources.partitionOverwriteMode", "dynamic")
+    # Many tiny day files are read by few tasks instead of one task a file.
+    spark.conf.set("spark.sql.files.openCostInBytes", str(64 * 1024))
+    # A long list of days is given to the metastore as a range, and what it cannot filter is filtered here.
+    spark.conf.set("spark.sql.hive.metastorePartitionPruningInSetThreshold", "8")
+    spark.conf.set("spark.sql.hive.metastorePartitionPruningFallbackOnException", "true")
+    set_shuffle_partitions(spark, 0)
+    return spark
+
+
+def set_shuffle_partitions(spark, stored_bytes):
+    """Sizes shuffles for what a job is about to read, in bytes of Parquet."""
+    cores = spark.sparkContext.defaultParallelism
+    wanted = stored_bytes // BYTES_PER_SHUFFLE_PARTITION
+    spark.conf.set("spark.sql.shuffle.partitions", str(int(min(400, max(cores, wanted)))))
+
+
+def stored_bytes(spark, table):
+    """Bytes a table holds on its file system."""
+    rows = spark.sql(f"describe formatted {table}").where("col_name = 'Location'").select("data_type").collect()
+    path = spark._jvm.org.apache.hadoop.fs.Path(rows[0][0])
+    system = path.getFileSystem(spark._jsc.hadoopConfiguration())
+    return system.getContentSummary(path).getLength() if system.exists(path) else 0
+
+
+def write_partitions(spark):
+    """How many tasks write a table partitioned by day: all rows of a day go to one task, so a day is one file."""
+    return max(spark.sparkContext.defaultParallelism, int(spark.conf.get("spark.sql.shuffle.partitions")))
+
+
+def overwrite(rows, table):
+    """Overwrites a whole table, or of a partitioned one the partitions that `rows` has, matching columns by name."""
+    columns = rows.sparkSession.table(table).columns
+    rows.select(*columns).write.mode("overwrite").insertInto(table)
+
+
+def drop_partition(spark, table, **values):
+    """Drops one partition; nothing happens where it does not exist."""
+    spec = ", ".join(f"`{name}` = {quoted(value)}" for name, value in values.items())
+    spark.sql(f"alter table {table} drop if exists partition ({spec})")
+
+
+def partitions(spark, table):
+    """The partitions of a table as a list of name → text value."""
+    found = []
+    unescape = spark._jvm.org.apache.spark.sql.catalyst.catalog.ExternalCatalogUtils.unescapePathName
+    for row in spark.sql(f"show partitions {table}").collect():
+        found.append({name: unescape(value) for name, value in (part.split("=", 1) for part in row[0].split("/"))})
+    return found
+
+
+def quoted(value):
+    """A value as an SQL string literal."""
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def arguments(description, *names):
+    """Parses `--name value` pairs; each value is JSON itself or the path of a file that holds it."""
+    parser = argparse.ArgumentParser(description=description)
+    for name in names:
+        parser.add_argument(f"--{name}", required=True)
+    parsed = parser.parse_args()
+    return [read_json(getattr(parsed, name.replace("-", "_"))) for name in names]
+
+
+def read_json(text):
+    """JSON given inline (it starts with `{` or `[`) or as the path of a file."""
+    if text.lstrip()[:1] in ("{", "["):
+        return json.loads(text)
+    with open(text, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def write_result(result):
+    """Hands the job's result to whoever submitted it: to the file named by QFLOW_RESULT, whole or not at all."""
+    path = os.environ.get("QFLOW_RESULT")
+    if not path:
+        print(json.dumps(result))
+        return
+    temporary = f"{path}.tmp"
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(result, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
