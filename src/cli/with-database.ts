@@ -1,4 +1,5 @@
 /** A connection to qflow's database for one command. */
+import { randomUUID } from "node:crypto";
 import { type Database, openDatabase } from "../metadata/database.ts";
 import { migrate } from "../metadata/migrate.ts";
 import type { CommandContext } from "./program.ts";
@@ -19,6 +20,29 @@ export function withDatabase<T>(context: CommandContext, work: (database: Databa
       return await work(database);
     } finally {
       await database.close();
+    }
+  });
+}
+
+/** Hands `work` an empty, migrated database that is dropped afterwards. */
+export function withScratchDatabase<T>(context: CommandContext, work: (database: Database) => Promise<T>): Promise<T> {
+  return withPostgres(context, async (url) => {
+    const name = `qflow_scratch_${randomUUID().replaceAll("-", "")}`;
+    const server = openDatabase(url, { max: 1, applicationName: "qflow-cli" });
+    try {
+      await server.query(`create database ${name}`);
+      const scratch = new URL(url);
+      scratch.pathname = `/${name}`;
+      const database = openDatabase(scratch.href, { max: 2 * CONNECTIONS, applicationName: "qflow-test" });
+      try {
+        await migrate(database);
+        return await work(database);
+      } finally {
+        await database.close();
+      }
+    } finally {
+      await server.query(`drop database if exists ${name} with (force)`);
+      await server.close();
     }
   });
 }

@@ -12,7 +12,7 @@ import { storeDags } from "../dag-loader.ts";
 import { type Column, EXIT, printFields, printRows, say } from "../output.ts";
 import { type CommandContext, jsonObject, type ListOptions, outputOption, wholeNumber } from "../program.ts";
 import { instant, scheduleText } from "../text.ts";
-import { withDatabase } from "../with-database.ts";
+import { withDatabase, withScratchDatabase } from "../with-database.ts";
 
 const MANY = 100_000;
 
@@ -51,7 +51,31 @@ export function dagCommands(program: Command, context: () => CommandContext): vo
     .description("load DAG files as the scheduler would, and say what is wrong with them")
     .addOption(outputOption())
     .action((folder: string | undefined, options: ListOptions) => check(folder ?? context().config.dagsDir, options));
+  dags
+    .command("test <file>")
+    .description("run each DAG of a file once on a database of its own")
+    .option("--dag <id>", "only this one")
+    .addOption(outputOption())
+    .action((file: string, options: ListOptions & { dag?: string }) =>
+      withScratchDatabase(context(), (database) => testFile(context(), { file, database, ...options })),
+    );
   addSwitches(dags, context);
+}
+
+type TestRequest = ListOptions & { file: string; dag?: string; database: Database };
+
+async function testFile({ config }: CommandContext, request: TestRequest): Promise<void> {
+  const { file, database, dag, output } = request;
+  const { testDagFile } = await import("../../worker/index.ts");
+  for await (const run of testDagFile(file, { database, config, ...(dag ? { dagId: dag } : {}) })) {
+    const line = { dag_id: run.dagId, state: run.state, tasks: run.tasks };
+    if (output === "json") process.stdout.write(`${JSON.stringify(line)}\n`);
+    else {
+      process.stdout.write(`${run.dagId}: ${run.state}\n`);
+      for (const [task, state] of Object.entries(run.tasks)) process.stdout.write(`  ${task}: ${state}\n`);
+    }
+    if (run.state !== "success") process.exitCode = EXIT.failed;
+  }
 }
 
 function addSwitches(dags: Command, context: () => CommandContext): void {
