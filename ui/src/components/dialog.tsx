@@ -18,6 +18,8 @@ export function Dialog({
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     element.current?.showModal();
+    // The browser takes the first button, which is the one that closes; one came to type.
+    element.current?.querySelector<HTMLElement>(".dialog-body :is(input, select, textarea)")?.focus();
   }, []);
   return (
     <dialog

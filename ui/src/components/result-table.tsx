@@ -1,11 +1,9 @@
 /** Rows of a query: types under the names, numbers to the right, nulls told from empty texts. */
 import { useMemo } from "react";
+import { isNumeric, type ResultValue } from "../lib/result.ts";
 import { type Column, DataTable } from "./data-table.tsx";
 import { Empty } from "./feedback.tsx";
 import "./result-table.css";
-
-/** A value as the API sends it; decimals and 64-bit integers come as text. */
-export type ResultValue = string | number | boolean | null;
 
 interface Props {
   label: string;
@@ -13,7 +11,6 @@ interface Props {
   rows: readonly (readonly ResultValue[])[];
 }
 
-const NUMERIC = /^(tinyint|smallint|int|integer|bigint|long|float|double|decimal)/i;
 const NARROWEST = 90;
 const WIDEST = 320;
 const CHARACTER_PX = 8;
@@ -24,7 +21,7 @@ export function ResultTable({ label, columns, rows }: Props) {
     () => columns.map((column, index) => resultColumn(column, index, widthOf(column, index, rows))),
     [columns, rows],
   );
-  const minWidth = shown.reduce((sum, column) => sum + Number.parseInt(column.width.slice("minmax(".length), 10), 0);
+  const minWidth = columns.reduce((sum, column, index) => sum + widthOf(column, index, rows), 0);
   return (
     <div className="result">
       <DataTable
@@ -51,16 +48,16 @@ function resultColumn(
   index: number,
   width: number,
 ): Column<readonly ResultValue[]> {
-  const isNumeric = NUMERIC.test(type);
+  const isNumber = isNumeric(type);
   return {
     id: `${index} ${name}`,
     title: type ? `${name} · ${type}` : name,
-    width: `minmax(${width}px, ${isNumeric ? "auto" : "1fr"})`,
-    ...(isNumeric && { align: "right" }),
+    width: isNumber ? `${width}px` : `minmax(${width}px, 1fr)`,
+    ...(isNumber && { align: "right" }),
     sortBy: (row) => {
       const value = row[index] ?? null;
-      if (value === null) return isNumeric ? Number.NEGATIVE_INFINITY : "";
-      return isNumeric ? Number(value) : String(value);
+      if (value === null) return isNumber ? Number.NEGATIVE_INFINITY : "";
+      return isNumber ? Number(value) : String(value);
     },
     cell: (row) => <Value value={row[index] ?? null} />,
   };

@@ -2,6 +2,7 @@
 import type { QueryClient, QueryKey } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import type { ChangeEvent } from "../../../src/api/contract.ts";
+import { isAffected, merge, NO_CHANGE } from "./change.ts";
 import { url } from "./http.ts";
 
 /** `off` = nobody is logged in, so nothing is listened to. */
@@ -30,36 +31,17 @@ export function useLiveState(): LiveState {
   );
 }
 
-/** Whether a change makes what was read under `key` old. */
-export function isAffected(key: QueryKey, change: ChangeEvent): boolean {
-  const [kind, id, part, run] = key;
-  if (kind === "overview" || kind === "dags") return change.runs.length > 0 || change.dags.length > 0;
-  if (kind === "dag") {
-    if (part === "run") return change.runs.some((entry) => entry.dag_id === id && entry.dag_run_id === run);
-    return change.dags.includes(String(id)) || change.runs.some((entry) => entry.dag_id === id);
-  }
-  if (kind === "datasets" || kind === "lineage" || kind === "files") return change.datasets.length > 0;
-  if (kind === "dataset" || kind === "insight") return change.datasets.includes(String(id));
-  return false;
-}
-
-function merge(a: ChangeEvent, b: ChangeEvent): ChangeEvent {
-  return { runs: [...a.runs, ...b.runs], dags: [...a.dags, ...b.dags], datasets: [...a.datasets, ...b.datasets] };
-}
-
-const NOTHING: ChangeEvent = { runs: [], dags: [], datasets: [] };
-
 /** Listens until the returned function is called. */
 export function connectLive(client: QueryClient): () => void {
   let source: EventSource | undefined;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let flush: ReturnType<typeof setTimeout> | undefined;
-  let pending = NOTHING;
+  let pending = NO_CHANGE;
 
   const publish = () => {
     flush = undefined;
     const change = pending;
-    pending = NOTHING;
+    pending = NO_CHANGE;
     const affected = (query: { queryKey: QueryKey }) => isAffected(query.queryKey, change);
     // What is being fetched right now may have been read before the change: it is asked again after it has come.
     if (client.isFetching({ predicate: affected }) > 0) add(change);

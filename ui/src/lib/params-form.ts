@@ -76,11 +76,10 @@ export function readForm(fields: readonly ParamField[], typed: Readonly<Record<s
   const conf: Record<string, unknown> = {};
   for (const field of fields) {
     const text = typed[field.name] ?? field.initial;
-    if (text === "" && field.kind !== "text") {
+    if (text === "") {
       if (field.isRequired) return { ok: false, name: field.name, problem: "is required" };
       continue;
     }
-    if (text === "" && !field.isRequired && field.initial === "") continue;
     const value = readField(field, text);
     if (value === undefined) {
       return { ok: false, name: field.name, problem: field.kind === "number" ? "is not a number" : "is not JSON" };

@@ -5,6 +5,7 @@ import { type KeyboardEvent, useDeferredValue, useState } from "react";
 import { Dialog } from "../components/dialog.tsx";
 import { StateMark } from "../components/state-mark.tsx";
 import { anyRunsQuery, dagSearchQuery, datasetSearchQuery } from "../lib/queries.ts";
+import { scheduleInWords } from "../lib/schedule.ts";
 import "./palette.css";
 
 interface Option {
@@ -59,7 +60,6 @@ export default function Palette({ onClose }: { onClose: () => void }) {
         aria-expanded="true"
         aria-controls="palette-list"
         aria-activedescendant={`palette-${at}`}
-        autoFocus
         value={text}
         onKeyDown={onKey}
         onChange={(event) => {
@@ -129,7 +129,7 @@ function useOptions(text: string): Option[] {
     ...places,
     ...(dags.data?.dags ?? []).map((dag): Option => {
       const href = `/dags/${encodeURIComponent(dag.dag_id)}`;
-      return { key: dag.dag_id, group: "DAGs", label: dag.dag_id, detail: dag.timetable_description ?? "", href };
+      return { key: dag.dag_id, group: "DAGs", label: dag.dag_id, detail: scheduleInWords(dag), href };
     }),
     ...foundRuns.slice(0, RUNS_SHOWN).map((run): Option => {
       const href = `/dags/${encodeURIComponent(run.dag_id)}/runs/${encodeURIComponent(run.dag_run_id)}`;

@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { TaskInstance } from "../../../src/api/contract.ts";
+import { ERROR_CODES, type ErrorCode } from "../../../src/errors.ts";
 import { ErrorNote, Skeleton } from "../components/feedback.tsx";
 import { Icon } from "../components/icon.tsx";
 import { StateBadge } from "../components/state-mark.tsx";
@@ -110,8 +111,15 @@ function Trouble({ instance }: { instance: TaskInstance }) {
     <div className={isFailure ? "panel-trouble" : "panel-trouble waiting"} role={isFailure ? "alert" : "note"}>
       {instance.error.code && <strong className="mono">{instance.error.code} </strong>}
       {instance.error.message}
+      {isFailure && <Remedy code={instance.error.code} />}
     </div>
   );
+}
+
+/** What can be done about a code: the server's own table, so that the two cannot differ. */
+function Remedy({ code }: { code: string | null }) {
+  if (code === null || !Object.hasOwn(ERROR_CODES, code)) return null;
+  return <div className="small muted">{ERROR_CODES[code as ErrorCode].remedy}</div>;
 }
 
 interface ViewsProps {

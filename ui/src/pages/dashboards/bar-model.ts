@@ -1,6 +1,6 @@
 /** From the rows of an insight to bars: one group a thing shown, one bar a series. */
 import type { Insight } from "../../../../src/api/contract.ts";
-import type { ResultValue } from "../../components/result-table.tsx";
+import { isNumeric, type ResultValue } from "../../lib/result.ts";
 
 /** One bar. `exact` is the value as the server wrote it. */
 export interface Bar {
@@ -35,13 +35,12 @@ export interface Measure {
 
 type Source = Pick<Insight, "columns" | "rows" | "chart">;
 
-const NUMERIC = /^(tinyint|smallint|int|integer|bigint|long|float|double|decimal)/i;
 const SPLITS = ["online", "offline"] as const;
 
 /** The chart's own measure first, then every other number of the table. */
 export function measuresOf({ columns, chart }: Source): Measure[] {
   const others = columns.filter(
-    ({ name, type }) => NUMERIC.test(type) && name !== chart.y && name !== chart.x && !name.endsWith("_id"),
+    ({ name, type }) => isNumeric(type) && name !== chart.y && name !== chart.x && !name.endsWith("_id"),
   );
   return [
     { column: chart.y, title: chart.y_title },

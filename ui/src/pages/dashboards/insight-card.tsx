@@ -28,7 +28,7 @@ export function InsightCard({ summary }: { summary: InsightSummary }) {
             written by <RunLink run={insight.data.written_by} /> at <At at={insight.data.written_by.at} />
           </span>
         ) : (
-          <span>not written yet</span>
+          insight.data && <span>not written yet</span>
         )}
         <Link to="/datasets/$datasetId" params={{ datasetId: summary.dataset }}>
           {summary.dataset}

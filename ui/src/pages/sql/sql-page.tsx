@@ -7,9 +7,10 @@ import { Empty, ErrorNote } from "../../components/feedback.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { ResultTable } from "../../components/result-table.tsx";
 import { useNow } from "../../lib/clock.ts";
+import { toCsv } from "../../lib/csv.ts";
+import { download } from "../../lib/download.ts";
 import { duration, plural } from "../../lib/format.ts";
 import { send, url } from "../../lib/http.ts";
-import { downloadCsv } from "./csv.ts";
 import { SqlEditor } from "./sql-editor.tsx";
 import "./sql.css";
 
@@ -103,7 +104,7 @@ function ResultSummary({ result }: { result: SqlResult }) {
         type="button"
         className="button"
         disabled={result.rows.length === 0}
-        onClick={() => downloadCsv("query.csv", result)}
+        onClick={() => download("query.csv", toCsv(result))}
       >
         <Icon name="download" size={14} /> CSV
       </button>

@@ -1,6 +1,14 @@
 /** Draws the grid: only the rows and columns in view, one listener for all cells, arrows to move. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type MouseEvent, type RefObject, useLayoutEffect, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type MouseEvent,
+  type RefObject,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import { GridHead } from "./grid-head.tsx";
 import type { GridModel } from "./grid-model.ts";
 import { COLUMN_WIDTH, GridRow, HEAD_HEIGHT, LABEL_WIDTH, ROW_HEIGHT } from "./grid-row.tsx";
@@ -63,6 +71,7 @@ export function GridView({ model, selected, onOpenTask, onOpenRun }: Props) {
   };
   const visible = columns.getVirtualItems();
   const range = { start: visible[0]?.index ?? 0, end: visible.at(-1)?.index ?? -1 };
+  useShowSelected(model, selected.run, columns.scrollToIndex);
   const selectedColumn = model.columns.findIndex((column) => column.run.dag_run_id === selected.run);
   return (
     <div
@@ -159,6 +168,18 @@ function useStartAtNewest(model: GridModel, scroller: RefObject<HTMLDivElement |
   useLayoutEffect(() => {
     if (isAtEnd.current && scroller.current) scroller.current.scrollLeft = scroller.current.scrollWidth;
   }, [newest, scroller]);
+}
+
+/** The run that the address names comes into view, also when the side panel takes a part of the width. */
+function useShowSelected(model: GridModel, run: string | undefined, scrollTo: (column: number) => void): void {
+  const at = model.columns.findIndex((column) => column.run.dag_run_id === run);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once a chosen run, not with every new one
+  useEffect(() => {
+    if (at < 0) return;
+    // After the panel beside the grid has its place.
+    const frame = requestAnimationFrame(() => scrollTo(at));
+    return () => cancelAnimationFrame(frame);
+  }, [run, at >= 0]);
 }
 
 function cellAt(event: MouseEvent): (Place & { element: HTMLElement }) | null {

@@ -21,7 +21,8 @@ export function HoverCard({ model, row, column, anchor }: Props) {
   const task = model.tasks[row];
   const cell = task && model.columns[column]?.cells.get(task.task_id);
   if (!run) return null;
-  const left = anchor.left - WIDTH - GAP > 0 ? anchor.left - WIDTH - GAP : anchor.right + GAP;
+  const hasRoom = anchor.right + GAP + WIDTH < window.innerWidth;
+  const left = hasRoom ? anchor.right + GAP : anchor.left - WIDTH - GAP;
   const top = Math.min(anchor.top, window.innerHeight - HEIGHT - GAP);
   return (
     <div className="hover-card" role="tooltip" style={{ left, top, width: WIDTH }}>

@@ -1,6 +1,6 @@
 /** What a result shows, as a CSV file (RFC 4180). */
-import type { SqlResult } from "../../../../src/api/contract.ts";
-import type { ResultValue } from "../../components/result-table.tsx";
+import type { SqlResult } from "../../../src/api/contract.ts";
+import type { ResultValue } from "./result.ts";
 
 /** A spreadsheet runs what begins so; a leading quote makes it text. */
 const FORMULA = /^[=+@\t\r]|^-(?!\d)/;
@@ -16,13 +16,4 @@ function cell(value: ResultValue): string {
 export function toCsv(result: Pick<SqlResult, "columns" | "rows">): string {
   const lines = [result.columns.map((column) => column.name), ...result.rows];
   return lines.map((line) => `${line.map(cell).join(",")}\r\n`).join("");
-}
-
-/** Hands the file to the browser. */
-export function downloadCsv(name: string, result: SqlResult): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([toCsv(result)], { type: "text/csv" }));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }
