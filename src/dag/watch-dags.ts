@@ -25,7 +25,7 @@ const QUIET_MS = 40;
 /** A file that just broke may be half-written: it gets this long before it is called broken. */
 const HALF_WRITTEN_MS = 150;
 
-/** Loads a folder and loads it again whenever something in it changes. Throws CONFIG_INVALID where there is no such folder. */
+/** Loads a folder and loads it again whenever something in it changes; this alone keeps no process alive. Throws CONFIG_INVALID where there is no such folder. */
 export async function watchDags(dir: string, options: WatchOptions): Promise<DagWatch> {
   const sandbox = options.sandbox ?? openSandboxPool();
   let current = await loadDags(dir, { sandbox, previous: options.previous ?? null });

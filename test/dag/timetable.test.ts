@@ -160,6 +160,20 @@ test("in every zone, ticks strictly increase and lie after where they are asked 
   t.pass();
 });
 
+test("in each zone there is, a year of Sundays has one tick a Sunday, each later than the one before", (t) => {
+  const from = new Date("2026-01-01T12:00:00Z");
+  for (const timezone of Intl.supportedValuesOf("timeZone")) {
+    const found = cron("30 2 * * 0", { timezone })
+      .runs({ from, count: 52 })
+      .map((run) => run.logicalDate.getTime());
+    const days = found.map((tick, i) => (i === 0 ? 7 : (tick - (found[i - 1] as number)) / 86_400_000));
+    t.true(
+      days.every((apart) => Math.abs(apart - 7) <= 0.1),
+      timezone,
+    );
+  }
+});
+
 /** What a field of numbers, `*`, ranges, lists and steps names, read on its own. */
 function named(text: string, low: number, high: number): Set<number> {
   const values = new Set<number>();
