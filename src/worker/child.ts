@@ -49,6 +49,7 @@ export class Child {
   readonly #folder: string;
   readonly #endedOnce = new Set<string>();
   #exit: ChildExit | null = null;
+  #outputClosed = false;
 
   /** Throws what fork throws. */
   constructor(spec: ChildSpec, events: ChildEvents) {
@@ -77,6 +78,11 @@ export class Child {
     return this.#exit;
   }
 
+  /** Whether it closed one of its own output streams: no log of it will ever be complete. */
+  get outputClosed(): boolean {
+    return this.#outputClosed;
+  }
+
   /** Sends a message; one to a child that is gone is dropped, its exit is told by the event. */
   send(message: object): void {
     if (this.#process.connected) this.#process.send(message, () => {});
@@ -96,7 +102,10 @@ export class Child {
       },
     });
     stream?.on("data", (chunk: Buffer) => splitter.push(chunk));
-    stream?.on("close", () => splitter.end());
+    stream?.on("close", () => {
+      this.#outputClosed = true;
+      splitter.end();
+    });
   }
 
   #onLogEnd(attemptId: string): void {

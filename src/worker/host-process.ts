@@ -24,7 +24,7 @@ const TERM_GRACE_MS = 10_000;
 const FENCED_GRACE_MS = 2000;
 /** An operator that does not return after its processes are gone is given up; the host is then replaced when it is empty. */
 const GIVE_UP_MS = 30_000;
-const LOG_GRACE_MS = 2000;
+const LOG_GRACE_MS = 10_000;
 
 interface Current {
   task: ClaimedTask;

@@ -22,7 +22,7 @@ export interface RunnerEvents extends ExecutorEvents {
 /** A runner is replaced after this many attempts, so that what tasks leave in memory does not add up. */
 const ATTEMPTS_A_RUNNER = 500;
 /** The end of the log is in the pipes when the result comes; a descendant that fills them may delay it this long. */
-const LOG_GRACE_MS = 2000;
+const LOG_GRACE_MS = 10_000;
 
 interface Current {
   task: ClaimedTask;
@@ -114,8 +114,8 @@ export class Runner {
     const current = this.#current;
     if (message.type !== "done" || current?.task.attemptId !== message.attemptId) return;
     current.result = message.result;
-    if (message.unsound) this.#unsound = true;
-    if (current.logEnded) this.#finish(current, { result: message.result });
+    if (message.unsound || this.#child.outputClosed) this.#unsound = true;
+    if (current.logEnded || this.#child.outputClosed) this.#finish(current, { result: message.result });
     else setTimeout(() => this.#finish(current, { result: message.result }), LOG_GRACE_MS).unref();
   }
 

@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
-import { cancelRun } from "../../src/metadata/runs.ts";
 import { findMarked } from "../../src/worker/process-table.ts";
-import { attempts, bench, deploy, isProcessAlive, logOf, oneTask, runEnd, trigger, until } from "./support.ts";
+import { attempts, bench, cancel, deploy, isProcessAlive, logOf, oneTask, runEnd, trigger, until } from "./support.ts";
 
 test("process.exit in a task fails it and says so", async (t) => {
   const { db } = await bench(t);
@@ -61,9 +60,7 @@ test("a cancelled task ends although it ignores SIGTERM, with its children and a
   await deploy(db, oneTask("stubborn", body));
   const run = await trigger(db, "stubborn");
   await until(() => existsSync(file) && readFileSync(file, "utf8").split(" ").length === 3);
-  const name =
-    (await db.query<{ run_id: string }>("select run_id from dag_run where id = $1", [run])).rows[0]?.run_id ?? "";
-  await cancelRun(db, "stubborn", name);
+  await cancel(db, run);
   t.is((await runEnd(db, run)).tasks.t, "failed");
   t.is((await attempts(db, run))[0]?.error?.code, "TASK_CANCELLED");
   const pids = readFileSync(file, "utf8").split(" ").map(Number);
@@ -88,4 +85,15 @@ test("a task that notices the aborted signal ends at once", async (t) => {
   const run = await trigger(db, "polite");
   t.is((await runEnd(db, run)).tasks.t, "failed");
   t.is((await attempts(db, run))[0]?.error?.code, "TASK_TIMEOUT");
+});
+
+test("a task that closes its own output ends at once, and the next one has a log again", async (t) => {
+  const { db } = await bench(t, { QFLOW_RUNNERS: "1" });
+  await deploy(db, oneTask("closes", 'console.log("before"); process.stdout.destroy(); return 1;'));
+  await deploy(db, oneTask("speaks", 'console.log("here"); return 1;'));
+  const closes = await trigger(db, "closes");
+  t.is((await runEnd(db, closes)).state, "success");
+  const speaks = await trigger(db, "speaks");
+  t.is((await runEnd(db, speaks)).state, "success");
+  t.deepEqual(await logOf(db, speaks), ["stdout here"]);
 });

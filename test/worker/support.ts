@@ -12,7 +12,7 @@ import { dagsIn } from "../../src/dag/dag.ts";
 import { resolveFromInstallation } from "../../src/dag/installation.ts";
 import type { Json } from "../../src/dag/spec.ts";
 import type { Database } from "../../src/metadata/database.ts";
-import { createRun, unpauseDag } from "../../src/metadata/runs.ts";
+import { cancelRun, createRun, unpauseDag } from "../../src/metadata/runs.ts";
 import { storeVersions } from "../../src/metadata/versions.ts";
 import { readLog } from "../../src/metadata/work.ts";
 import { startWorker, type Worker } from "../../src/worker/worker.ts";
@@ -92,6 +92,14 @@ export default dag(${JSON.stringify(id)}, {}, (t) => { t.task("t", ${options}, a
 /** Makes a run; answers its key in the database. */
 export async function trigger(db: Database, dagId: string, conf: Json = {}): Promise<number> {
   return (await createRun(db, { dagId, conf, by: "test" })).id;
+}
+
+/** Cancels a run. */
+export async function cancel(db: Database, run: number): Promise<void> {
+  const found = await db.query<{ dag_id: string; run_id: string }>("select dag_id, run_id from dag_run where id = $1", [
+    run,
+  ]);
+  for (const row of found.rows) await cancelRun(db, row.dag_id, row.run_id);
 }
 
 /** Final state of a run and of its tasks. */
