@@ -1,5 +1,6 @@
 /** `/api/catalog`: datasets, lineage, columns, files. */
 import { z } from "zod";
+import { QflowError } from "../errors.ts";
 import {
   type DatasetDetailRows,
   type DatasetRow,
@@ -14,9 +15,11 @@ import {
   columnLineage,
   type DatasetAccess,
   type DatasetDetails,
+  type DatasetSample,
   type DatasetSummary,
   datasetDetails,
   datasetPage,
+  datasetSample,
   type FeedFile,
   FILE_STATES,
   type Freshness,
@@ -25,6 +28,7 @@ import {
   lineageGraph,
   type RunRef,
 } from "./contract.ts";
+import { requireEngine } from "./query-engine.ts";
 import { route } from "./route.ts";
 
 /** The run behind a fact. */
@@ -218,5 +222,36 @@ const files = route({
   },
 });
 
+const SAMPLE_ROWS = 50;
+const SAMPLE_TIMEOUT_MS = 60_000;
+const MASK = "•••";
+
+const sample = route({
+  method: "get",
+  path: "/api/catalog/datasets/:id/sample",
+  guard: "viewer",
+  summary: "A few rows of a table; personal data is masked for everybody but admins.",
+  response: datasetSample,
+  handle: async ({ api, params, principal }): Promise<DatasetSample> => {
+    const found = await showDataset(api.database, params.id);
+    if (found.kind !== "table")
+      throw new QflowError("NOT_SUPPORTED", `${found.name} is no table: there are no rows to show`);
+    const table = found.name.split(".").map((part) => `\`${part.replaceAll("`", "``")}\``);
+    const result = await requireEngine(api).query(`select * from ${table.join(".")} limit ${SAMPLE_ROWS}`, {
+      maxRows: SAMPLE_ROWS,
+      timeoutMs: SAMPLE_TIMEOUT_MS,
+    });
+    const names = result.columns.map((column) => column.name);
+    const personal = new Set(
+      found.columns.filter((one) => one.classification?.startsWith("pii.")).map((one) => one.name),
+    );
+    const hidden = names.map((name) => principal.role !== "admin" && personal.has(name));
+    const rows = result.rows.map((row) =>
+      row.map((value, at) => (value === null ? null : hidden[at] ? MASK : String(value))),
+    );
+    return { columns: names, rows, masked: names.filter((_name, at) => hidden[at]) };
+  },
+});
+
 /** The catalog. */
-export const catalogRoutes = [datasets, dataset, lineage, columns, files];
+export const catalogRoutes = [datasets, dataset, sample, lineage, columns, files];

@@ -5,8 +5,8 @@ import { searchDatasets, type WriterRow } from "../metadata/catalog.ts";
 import { runRef } from "./catalog-routes.ts";
 import { type Insight, insight, insightList } from "./contract.ts";
 import { INSIGHTS, type InsightQuery } from "./insights.ts";
+import { requireEngine } from "./query-engine.ts";
 import { type ApiContext, route } from "./route.ts";
-import { requireEngine } from "./sql-routes.ts";
 
 const TIMEOUT_MS = 60_000;
 /** How long rows are kept when nobody knows which run wrote them. */

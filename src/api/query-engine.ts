@@ -19,6 +19,12 @@ export interface QueryEngine {
   session<T>(work: (hive: HiveReader) => Promise<T>): Promise<T>;
 }
 
+/** The query engine. Throws HIVE_UNAVAILABLE where this process has none. */
+export function requireEngine(api: { readonly query: QueryEngine | null }): QueryEngine {
+  if (api.query) return api.query;
+  throw new QflowError("HIVE_UNAVAILABLE", "this server has no HiveServer2 endpoint to ask");
+}
+
 const SYNC_TIMEOUT_MS = 120_000;
 const SYNC_MAX_ROWS = 200_000;
 

@@ -3,14 +3,8 @@ import { QflowError } from "../errors.ts";
 import { writeAudit } from "../metadata/access.ts";
 import { personalTables } from "../metadata/catalog.ts";
 import { type SqlResult, sqlRequest, sqlResult } from "./contract.ts";
-import { type QueryEngine, requireReadOnly } from "./query-engine.ts";
-import { type ApiContext, route } from "./route.ts";
-
-/** The query engine. Throws HIVE_UNAVAILABLE where this process has none. */
-export function requireEngine(api: ApiContext): QueryEngine {
-  if (api.query) return api.query;
-  throw new QflowError("HIVE_UNAVAILABLE", "this server has no HiveServer2 endpoint to ask");
-}
+import { requireEngine, requireReadOnly } from "./query-engine.ts";
+import { route } from "./route.ts";
 
 const ask = route({
   method: "post",

@@ -1,4 +1,5 @@
 import test from "ava";
+import { openDatabase } from "../../src/metadata/database.ts";
 import { createRun } from "../../src/metadata/runs.ts";
 import { appendLog } from "../../src/metadata/work.ts";
 import { dagSpec, deploy, FAILED, success, work } from "../metadata/fixtures.ts";
@@ -200,12 +201,20 @@ test("a new version keeps the tasks that only older runs have", async (t) => {
 });
 
 test("pools, health, version and metrics", async (t) => {
-  const { api, as } = await startTestApi(t);
+  const { api, db, as } = await startTestApi(t);
   const call = await as("viewer");
   const pools = await call("GET", "/api/v2/pools");
   t.true(pools.body.pools.some((pool: { name: string }) => pool.name === "spark"));
   t.is((await call("GET", "/api/v2/pools/spark")).body.open_slots, 1);
-  t.is((await call("GET", "/api/v2/monitor/health")).body.metadatabase.status, "healthy");
+  const before = (await call("GET", "/api/v2/monitor/health")).body;
+  t.is(before.metadatabase.status, "healthy");
+  t.is(before.scheduler.status, "unhealthy");
+  const scheduler = openDatabase(db.url, { max: 1, applicationName: "qflow-scheduler" });
+  await scheduler.query("select 1");
+  const after = (await call("GET", "/api/v2/monitor/health")).body;
+  await scheduler.close();
+  t.is(after.scheduler.status, "healthy");
+  t.truthy(after.scheduler.latest_scheduler_heartbeat);
   t.regex((await call("GET", "/api/v2/version")).body.version, /^\d+\.\d+\.\d+/);
   t.regex(await (await fetch(`${api.url}/metrics`)).text(), /^qflow_workers 0$/m);
 });

@@ -2,6 +2,7 @@ import test from "ava";
 import { INSIGHTS } from "../../src/api/insights.ts";
 import type { QueryEngine } from "../../src/api/query-engine.ts";
 import { QflowError } from "../../src/errors.ts";
+import { ensureDatasets, recordClasses, recordSchemas } from "../../src/metadata/catalog-nodes.ts";
 import { recordTaskIo } from "../../src/metadata/lineage.ts";
 import { createRun } from "../../src/metadata/runs.ts";
 import { dagSpec, deploy, success, work } from "../metadata/fixtures.ts";
@@ -78,6 +79,23 @@ test("an insight is read once a write, and names the run that wrote it", async (
   t.is(again.body.written_by.dag_run_id, "two");
   t.is(asked.length, 2);
   t.is((await call("GET", "/api/insights/nope")).status, 404);
+});
+
+test("a sample hides personal data from everybody but admins", async (t) => {
+  const { engine } = fakeEngine();
+  const { db, as } = await startTestApi(t, engine);
+  const ids = await ensureDatasets(db, ["enriched.most_selling_products", "staging.sales"]);
+  const datasetId = ids.get("enriched.most_selling_products") as string;
+  const columns = [{ name: "product_name", type: "string" }];
+  await recordSchemas(db, [{ datasetId, dataset: "x", source: "hive", columns, at: new Date() }]);
+  await recordClasses(db, [{ dataset_id: datasetId, column_name: "product_name", classification: "pii.declared" }]);
+  const path = "/api/catalog/datasets/enriched.most_selling_products/sample";
+  const user = await (await as("user"))("GET", path);
+  t.deepEqual(user.body.rows[0], ["•••", "20", "1999.98"]);
+  t.deepEqual(user.body.masked, ["product_name"]);
+  const admin = await (await as("admin"))("GET", path);
+  t.is(admin.body.rows[0][0], "Laptop");
+  t.is((await (await as("user"))("GET", "/api/catalog/datasets/staging.sales/sample")).status, 501);
 });
 
 test("every insight draws columns that its query has", async (t) => {

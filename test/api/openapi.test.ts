@@ -48,7 +48,7 @@ test("every answer fits the schema it is documented with", async (t) => {
     "/api/catalog/column-lineage": "?dataset=staging.x",
   };
   for (const route of allRoutes) {
-    if (route.method !== "get" || !route.response || route.path === "/api/insights/:name") continue;
+    if (route.method !== "get" || !route.response || /insights\/:name|\/sample$/.test(route.path)) continue;
     const path = route.path.replace(/:(\w+)/g, (_whole, name: string) => values[name] as string);
     const answer = await call("GET", path + (queries[route.path] ?? ""));
     t.is(answer.status, 200, `${path} ${JSON.stringify(answer.body)}`);

@@ -1,6 +1,6 @@
 /** `/api/v2/version`, `/monitor/health`, `/pools`; `/health`; `/metrics`; and the known rest of Airflow's API. */
 import { QflowError } from "../../errors.ts";
-import { listPools, type PoolRow, readGauges, readWorkerPulse } from "../../metadata/views/platform-views.ts";
+import { listPools, type PoolRow, readGauges, readPulse } from "../../metadata/views/platform-views.ts";
 import { type Health, health, type Pool, pool, poolCollection, version } from "../contract.ts";
 import { type Route, route } from "../route.ts";
 import { isoOrNull } from "./shape.ts";
@@ -14,26 +14,30 @@ const getVersion = route({
   handle: async ({ api }) => ({ version: api.version, git_version: null }),
 });
 
+function status(alive: number): { status: "healthy" | "unhealthy" } {
+  return { status: alive > 0 ? "healthy" : "unhealthy" };
+}
+
 const getHealth = route({
   method: "get",
   path: "/api/v2/monitor/health",
   guard: "public",
   summary:
-    "Whether database and workers are alive. Schedulers have no heartbeat of their own: any process may schedule.",
+    "Whether database, schedulers and workers are alive. Schedulers load DAG files too; nothing triggers apart from them.",
   response: health,
   handle: async ({ api }): Promise<Health> => {
-    const none = { status: null };
-    const pulse = await readWorkerPulse(api.database).catch(() => null);
-    const heartbeat = isoOrNull(pulse?.heartbeatAt ?? null);
+    const pulse = await readPulse(api.database).catch(() => null);
+    const scheduler = status(pulse?.schedulers ?? 0);
+    const schedulerAt = isoOrNull(pulse?.schedulerAt ?? null);
     return {
-      metadatabase: { status: pulse ? "healthy" : "unhealthy" },
-      scheduler: { ...none, latest_scheduler_heartbeat: null },
-      triggerer: { ...none, latest_triggerer_heartbeat: null },
-      dag_processor: { ...none, latest_dag_processor_heartbeat: null },
+      metadatabase: status(pulse ? 1 : 0),
+      scheduler: { ...scheduler, latest_scheduler_heartbeat: schedulerAt },
+      triggerer: { status: null, latest_triggerer_heartbeat: null },
+      dag_processor: { ...scheduler, latest_dag_processor_heartbeat: schedulerAt },
       worker: {
-        status: pulse && pulse.live > 0 ? "healthy" : "unhealthy",
-        latest_worker_heartbeat: heartbeat,
-        count: pulse?.live ?? 0,
+        ...status(pulse?.workers ?? 0),
+        latest_worker_heartbeat: isoOrNull(pulse?.workerAt ?? null),
+        count: pulse?.workers ?? 0,
       },
     };
   },

@@ -27,14 +27,26 @@ export async function listPools(sql: Sql, name: string | null): Promise<PoolRow[
   return found.rows;
 }
 
-/** Workers whose lease runs, and the newest sign of life of any. */
-export async function readWorkerPulse(sql: Sql): Promise<{ live: number; heartbeatAt: Date | null }> {
-  const found = await sql.query<{ live: string; heartbeat_at: Date | null }>(
-    `select count(*) filter (where state in ('active', 'draining') and lease_expires_at > now()) as live, max(heartbeat_at) as heartbeat_at
-     from worker where heartbeat_at > now() - interval '1 day'`,
+/** Signs of life of the other processes. */
+export interface Pulse {
+  /** Workers whose lease runs. */
+  readonly workers: number;
+  readonly workerAt: Date | null;
+  /** Whether a scheduler is connected. */
+  readonly schedulers: number;
+  readonly schedulerAt: Date | null;
+}
+
+/** A scheduler writes no heartbeat: it asks the database every second, which the database remembers of its connections. */
+export async function readPulse(sql: Sql): Promise<Pulse> {
+  const found = await sql.query<Pulse>(
+    `select w.n::int as workers, w.at as "workerAt", s.n::int as schedulers, s.at as "schedulerAt"
+     from (select count(*) filter (where state in ('active', 'draining') and lease_expires_at > now()) as n, max(heartbeat_at) as at
+             from worker where heartbeat_at > now() - interval '1 day') w,
+          (select count(*) as n, max(greatest(query_start, state_change)) as at from pg_stat_activity
+             where datname = current_database() and application_name = 'qflow-scheduler') s`,
   );
-  const row = found.rows[0];
-  return { live: Number(row?.live ?? 0), heartbeatAt: row?.heartbeat_at ?? null };
+  return found.rows[0] ?? { workers: 0, workerAt: null, schedulers: 0, schedulerAt: null };
 }
 
 /** What changed after `since` (database time); `now` is where to go on from. */
