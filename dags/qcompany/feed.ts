@@ -13,6 +13,8 @@ export const FEED = {
     sales_agents: "sales_agents_SS_raw_{n}.csv",
     sales_transactions: "sales_transactions_SS_raw_{n}.csv",
   },
+  // Branches and agents come as whole pictures, and the latest batch's is the one that counts.
+  snapshots: ["branches", "sales_agents"],
 } as const;
 
 /** Outside systems come back: a few tries, each later than the last. */

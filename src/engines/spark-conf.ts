@@ -108,4 +108,11 @@ logger.partitions.name = hive.log
 logger.partitions.level = error
 logger.jobs.name = org.apache.spark.scheduler.DAGScheduler
 logger.jobs.level = error
+# The lineage listener explains at length what it cannot describe; whether lineage arrived is checked after every job.
+logger.openlineage.name = io.openlineage
+logger.openlineage.level = error
+logger.micrometer.name = io.micrometer
+logger.micrometer.level = error
+logger.session.name = org.apache.spark.sql.classic.SparkSession
+logger.session.level = error
 `;

@@ -116,11 +116,14 @@ export async function markFetched(sql: Sql, fileId: number, sha256: string): Pro
   );
 }
 
-/** What {@link landFile} needs to know. `landedBy` names the run. */
+/** What {@link landFile} needs to know. */
 export interface Landing {
   readonly fileId: number;
   readonly stagedPath: string;
+  /** The run: `<dag>/<run>`. */
   readonly landedBy: string;
+  /** Where content that is live already makes a duplicate: under any name of the feed, or only under the file's own name. */
+  readonly sameContentUnder: "any name" | "own name";
 }
 
 /**
@@ -133,18 +136,28 @@ export async function landFile(sql: Sql, landing: Landing): Promise<void> {
     "select pg_advisory_xact_lock(hashtext('file_manifest'), hashtext(feed)) from file_manifest where file_id = $1",
     [landing.fileId],
   );
-  const landed = await sql.query<{ again: boolean }>(LAND, [landing.fileId, landing.stagedPath, landing.landedBy]);
+  const landed = await sql.query<{ again: boolean }>(LAND, [
+    landing.fileId,
+    landing.stagedPath,
+    landing.landedBy,
+    landing.sameContentUnder === "any name",
+  ]);
   if (landed.rows[0]?.again !== false) return;
   await sql.query(REPLACE_OLDER, [landing.fileId]);
   await sql.query(PROMOTE, [landing.fileId]);
 }
 
-// `again`: the content its own name holds already, delivered with a new time. Nothing is replaced then.
+// `again`: the content its own name holds already, delivered with a new time. Nothing is replaced then. Content of another name is no
+// duplicate where it replaces something: whoever loads it has something to withdraw.
 const LAND = `with original as (
     select o.file_id, (o.connection, o.path) = (f.connection, f.path) as again
       from file_manifest o join file_manifest f on f.file_id = $1
      where o.feed = f.feed and o.sha256 = f.sha256 and o.file_id <> f.file_id
        and o.replaced_by is null and o.duplicate_of is null and o.state in ('verified', 'loaded')
+       and ((o.connection, o.path) = (f.connection, f.path) or $4 and not exists (
+         select from file_manifest older
+          where older.connection = f.connection and older.path = f.path and older.version < f.version
+            and older.replaced_by is null and older.state <> 'duplicate'))
      order by o.load_seq limit 1)
   update file_manifest set
     state = case when exists (select from original) then 'duplicate' else 'verified' end,

@@ -19,6 +19,11 @@ export const feedSchema = z.strictObject({
    * match none are foreign: logged, never touched. Absent: every file, as one feed named after the last folder of `path`.
    */
   files: z.record(z.string().regex(/^[a-z][a-z0-9_]*$/, "feed names are snake_case"), z.string().min(1)).optional(),
+  /**
+   * Feeds whose files are each a whole picture (all branches, say), of which the latest counts. The same picture in another batch is then
+   * not a duplicate but news: what held before holds again.
+   */
+  snapshots: z.array(z.string()).default([]),
   /** Seconds that two equal listings must lie apart for a file to count as stable; at least 2. */
   stableSeconds: z.number().min(2).max(600).default(2),
 });

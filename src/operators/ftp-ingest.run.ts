@@ -141,7 +141,12 @@ async function landOne(
     version: file.version,
   });
   await context.database.transaction((sql) =>
-    landFile(sql, { fileId: file.fileId, stagedPath, landedBy: landedBy(context) }),
+    landFile(sql, {
+      fileId: file.fileId,
+      stagedPath,
+      landedBy: landedBy(context),
+      sameContentUnder: config.snapshots.includes(file.feed) ? "own name" : "any name",
+    }),
   );
   context.log.info(`landed ${file.path}`, { bytes: file.bytes, sha256: fetched.sha256, stagedPath });
 }

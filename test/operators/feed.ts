@@ -37,6 +37,7 @@ export interface FeedWorld {
 }
 
 interface IngestOptions {
+  snapshots?: string[];
   runId?: string;
   pause?: () => void;
   permit?: () => Promise<void>;
@@ -78,7 +79,7 @@ async function runArrivals(base: Base, { graceSeconds = 30, pause }: { graceSeco
 
 async function runIngest(base: Base, options: IngestOptions & { batch: number | null }) {
   const { context, recorded } = operatorContext({ ...base, ...options });
-  const config = ftpIngestSchema.parse({ ...FEED, batch: options.batch });
+  const config = ftpIngestSchema.parse({ ...FEED, batch: options.batch, snapshots: options.snapshots ?? [] });
   const files = await ingest(config, context, async () => options.pause?.());
   return { files, lines: recorded.lines, recorded };
 }

@@ -128,6 +128,35 @@ test("the same content delivered again with a new time is a duplicate and replac
   t.deepEqual((await world.ingest(1, { runId: "run-3" })).files, []);
 });
 
+test("known content that replaces something else under its name is loaded, not a duplicate", async (t) => {
+  const world = await feedWorld(t);
+  world.batch(1, { sales_transactions: "a\n" });
+  world.batch(2, { sales_transactions: "b\n" });
+  await loaded(world, (await world.ingest(1)).files);
+  const two = await world.ingest(2, { runId: "run-2" });
+  await loaded(world, two.files, "run-2");
+  world.ftp.put("/group2/sales_transactions_SS_raw_2.csv", "a\n", new Date("2026-11-22T11:00:00Z"));
+  const { files } = await world.ingest(2, { runId: "run-3" });
+  t.like(files[0], { duplicateOf: null, supersedes: [two.files[2]?.fileId ?? -1] });
+});
+
+test("the same picture in another batch is loaded again where the feed says that the latest counts", async (t) => {
+  const world = await feedWorld(t);
+  world.batch(1, { sales_agents: "same\n", sales_transactions: "same\n" });
+  world.batch(2, { sales_agents: "same\n", sales_transactions: "same\n" });
+  const one = await world.ingest(1, { snapshots: ["sales_agents"] });
+  const two = await world.ingest(2, { snapshots: ["sales_agents"], runId: "run-2" });
+  const original = one.files[2]?.fileId ?? -1;
+  t.deepEqual(
+    two.files.map((file) => [file.feed, file.duplicateOf]),
+    [
+      ["branches", null],
+      ["sales_agents", null],
+      ["sales_transactions", original],
+    ],
+  );
+});
+
 test("when a replaced file had duplicates, the oldest of them takes over", async (t) => {
   const world = await feedWorld(t);
   for (const n of [1, 2, 3]) world.batch(n, { sales_transactions: "same\n" });

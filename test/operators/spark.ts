@@ -35,6 +35,7 @@ export interface SparkWorld {
   submit(config: Record<string, unknown>, options?: Partial<ContextOptions>): ReturnType<typeof submit>;
 }
 
+/** The part of the platform's own logging that applications print through. */
 const LOG4J2 = `rootLogger.level = warn
 rootLogger.appenderRef.stderr.ref = stderr
 appender.stderr.type = Console
@@ -42,6 +43,8 @@ appender.stderr.name = stderr
 appender.stderr.target = SYSTEM_ERR
 appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %d{yyyy-MM-dd'T'HH:mm:ss.SSS}{UTC}Z %p %c{1}: %m%n%ex
+logger.openlineage.name = io.openlineage
+logger.openlineage.level = error
 `;
 
 /** A world of its own for a test; engines are installed when they are not. */

@@ -144,6 +144,7 @@ class Surroundings:
             for query in self.spark.streams.active:
                 query.stop()
             self.spark.catalog.clearCache()
+            self.spark._jsparkSession.sharedState().globalTempViewManager().clear()
             for rdd in list(self.sc._jsc.getPersistentRDDs().values()):
                 rdd.unpersist()
         finally:
