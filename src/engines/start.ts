@@ -28,7 +28,10 @@ export interface StartOptions {
 
 /** Engines that run under our supervision. */
 export interface RunningEngines {
-  /** Starts those that do not run yet; resolves when all of them are ready. Installs what they need. */
+  /**
+   * Starts those that do not run yet, and PostgreSQL, which all lean on; resolves when they are ready. Installs what they need;
+   * once something is installed, Spark drivers of other processes have their metastore and configuration, too.
+   */
   ensure(names: readonly EngineName[]): Promise<void>;
   /** Environment for schedulers, workers and the API; holds passwords. */
   environment(): Record<string, string>;
@@ -59,6 +62,7 @@ export async function startEngines(config: Config, options: StartOptions): Promi
   const house = new EngineHouse(config, options, lock, await openHome(config.home));
   try {
     await sweepInstance(house.instance, STRAY_PATIENCE_MS);
+    await house.settlePorts();
     await house.ensure(options.names ?? ENGINE_NAMES);
     return house;
   } catch (error) {
@@ -75,6 +79,8 @@ class EngineHouse implements RunningEngines {
   readonly #supervisions: Supervision[] = [];
   #state: HomeState;
   #installation: Installation | null = null;
+  #spark: Promise<void> | null = null;
+  #published: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | null = null;
 
   constructor(config: Config, options: StartOptions, lock: ProcessLock, state: HomeState) {
@@ -88,11 +94,18 @@ class EngineHouse implements RunningEngines {
     return this.#state.id;
   }
 
+  /** All ports are fixed before any is told to anybody. */
+  async settlePorts(): Promise<void> {
+    for (const name of ENGINE_NAMES) this.#state = await settlePort(this.#config.home, this.#state, name);
+  }
+
   async ensure(names: readonly EngineName[]): Promise<void> {
     if (names.some((name) => name !== "postgres")) {
       this.#installation ??= await installEngines(this.#config, this.#options.progress);
     }
-    if (names.includes("postgres") || names.includes("hive")) await this.#run("postgres");
+    await this.#run("postgres");
+    if (this.#installation) this.#spark ??= this.#prepareSpark(this.#installation);
+    await this.#spark;
     // Spark and the FTP server have nothing to do with each other.
     await Promise.all(names.filter((name) => name !== "postgres").map((name) => this.#run(name)));
   }
@@ -117,29 +130,34 @@ class EngineHouse implements RunningEngines {
   }
 
   async #start(engine: Engine): Promise<void> {
-    const { home } = this.#config;
     this.#options.onEvent({ engine: engine.name, kind: "starting" });
-    this.#state = await settlePort(home, this.#state, engine.name);
     await rotateLog(this.#logFile(engine.name));
-    if (engine.name === "hive") await this.#prepareHive();
     await engine.start();
     if (engine.name === "postgres") await ensureDatabase(this.#url("postgres"), QFLOW_DATABASE);
-    this.#state = await publishPort(home, this.#state, engine.name);
+    await this.#publish(engine.name);
     if (this.#stopping) return;
     this.#supervisions.push(superviseEngines([engine], this.#options.onEvent));
     this.#options.onEvent({ engine: engine.name, kind: "ready" });
   }
 
-  async #prepareHive(): Promise<void> {
-    const { jars, hiveSchema } = this.#installed();
+  /** One after another: each writes the whole file. */
+  #publish(name: EngineName): Promise<void> {
+    this.#published = this.#published.then(async () => {
+      this.#state = await publishPort(this.#config.home, this.#state, name);
+    });
+    return this.#published;
+  }
+
+  /** Metastore and configuration, once, before any Spark runs: workers' drivers use them without the Thrift Server. */
+  async #prepareSpark({ jars, hiveSchema }: Installation): Promise<void> {
     const { passwords, ports } = this.#state;
     const { home, lakeDir } = this.#config;
+    const metastorePassword = passwords.metastore;
     await prepareMetastore({
       url: (database) => this.#url(database),
-      password: passwords.metastore,
+      password: metastorePassword,
       scripts: hiveSchema,
     });
-    const metastorePassword = passwords.metastore;
     await writeSparkConf({ home, lakeDir, jars, postgresPort: ports.postgres.port, metastorePassword });
   }
 
@@ -148,7 +166,6 @@ class EngineHouse implements RunningEngines {
     const logFile = this.#logFile(name);
     const { home, cacheDir, environment } = this.#config;
     const common = { logFile, instance: this.instance, environment };
-    // Ports are read at each start: one that nobody knows yet may be chosen anew before.
     const launches: Record<EngineName, Parameters<typeof makeEngine>[0]> = {
       postgres: {
         name,
