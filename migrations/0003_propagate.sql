@@ -91,8 +91,7 @@ begin
     select id, dag_run_id, 'none', 'queued' from instance
   ), item as (
     insert into map_item (task_instance_id, value)
-    select i.id, v.value from instance i
-    join jsonb_array_elements(items) with ordinality v (value, position) on v.position = i.map_index + 1
+    select id, items -> map_index from instance
   ), downstream as (
     update task_instance d set up_total = d.up_total + n - 1
     from first f

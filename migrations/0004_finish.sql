@@ -40,10 +40,10 @@ create function ended_state(o jsonb, revoked text, t task_instance, def task_def
   end
 $$;
 
--- Ends attempts that are still their token's: attempt, instance, history, value. Returns the attempts this call ended and
--- the instances that reached a final state.
-create function end_attempts(p_outcomes jsonb, p_fence boolean, out attempts uuid[], out ended bigint[], out requeued integer)
-language sql as $$
+-- Ends attempts that are still their token's: attempt, instance, history. Returns the attempts this call ended, the instances
+-- that reached a final state, and how many are queued again. `p_ids` are the attempts that the outcomes name.
+create function end_attempts(p_outcomes jsonb, p_ids uuid[], p_fence boolean, out attempts uuid[], out ended bigint[],
+  out requeued integer) language sql as $$
   with given as materialized (
     select distinct on (attempt_id) attempt_id, token, o from (
       select (o ->> 'attemptId')::uuid as attempt_id, (o ->> 'token')::uuid as token, o from jsonb_array_elements(p_outcomes) o
@@ -51,10 +51,10 @@ language sql as $$
   ), attempt as (
     update task_attempt a set ended_at = now(), fenced = p_fence, exit = g.o -> 'exit', error = g.o -> 'error', state = g.o ->> 'state'
     from given g
-    where a.attempt_id = g.attempt_id and a.token = g.token and a.state = 'running'
+    where a.attempt_id = any (p_ids) and a.attempt_id = g.attempt_id and a.token = g.token and a.state = 'running'
     returning a.attempt_id, a.task_instance_id, a.revoked, g.o
   ), target as (
-    select a.*, t.version_id, def.*::task_def as def, t.infra_failures, t.try_number - t.uncounted_tries as counted,
+    select a.*, def.*::task_def as def, t.infra_failures, t.try_number - t.uncounted_tries as counted,
       ended_state(a.o, a.revoked, t, def) as state
     from attempt a
     join task_instance t on t.id = a.task_instance_id and t.attempt_id = a.attempt_id
@@ -72,26 +72,41 @@ language sql as $$
         else now() + retry_delay(g.def, g.counted) end
     from target g
     where t.id = g.task_instance_id
-    returning t.id, t.dag_run_id, t.state, t.reason, g.attempt_id, g.o
+    returning t.id, t.dag_run_id, t.state, t.reason, g.attempt_id
   ), history as (
     insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id, reason)
     select id, dag_run_id, 'running', state, attempt_id, reason from moved
-  ), result as materialized (
-    select id, o -> 'value' as value, octet_length(o ->> 'value') as size from moved
-    where state = 'success' and o -> 'value' <> 'null'
-  ), spilled as (
-    insert into xcom_blob (hash, value)
-    select distinct on (hash) sha256(convert_to(value::text, 'UTF8')) as hash, value from result where size > 65536
-    on conflict do nothing
-  ), kept as (
-    insert into xcom (task_instance_id, value, blob_hash, size)
-    select id, case when size <= 65536 then value end, case when size > 65536 then sha256(convert_to(value::text, 'UTF8')) end, size
-    from result
-    on conflict (task_instance_id) do update set value = excluded.value, blob_hash = excluded.blob_hash, size = excluded.size, at = now()
   )
   select coalesce(array_agg(attempt_id), '{}'), coalesce(array_agg(id) filter (where state in ('success', 'failed', 'skipped')), '{}'),
     (count(*) filter (where state = 'queued'))::integer
   from moved
+$$;
+
+-- Largest value, in bytes of its text, that is kept beside its instance; larger ones once a content.
+create function inline_limit() returns integer language sql immutable as 'select 65536';
+
+-- Keeps the values of ended attempts.
+create function keep_values(p_outcomes jsonb, p_attempts uuid[]) returns void language plpgsql as $$
+declare
+  ids bigint[];
+  vals jsonb[];
+  largest integer;
+begin
+  select array_agg(a.task_instance_id), array_agg(o -> 'value'), max(octet_length(o ->> 'value')) into ids, vals, largest
+  from jsonb_array_elements(p_outcomes) o
+  join task_attempt a on a.attempt_id = (o ->> 'attemptId')::uuid and a.attempt_id = any (p_attempts) and a.state = 'success'
+  where o -> 'value' <> 'null';
+  if largest > inline_limit() then
+    insert into xcom_blob (hash, value)
+    select distinct on (1) sha256(convert_to(v::text, 'UTF8')), v from unnest(vals) v where octet_length(v::text) > inline_limit()
+    on conflict do nothing;
+  end if;
+  insert into xcom (task_instance_id, value, blob_hash, size)
+  select r.id, case when octet_length(r.value::text) <= inline_limit() then r.value end,
+    case when octet_length(r.value::text) > inline_limit() then sha256(convert_to(r.value::text, 'UTF8')) end, octet_length(r.value::text)
+  from unnest(ids, vals) r (id, value)
+  on conflict (task_instance_id) do update set value = excluded.value, blob_hash = excluded.blob_hash, size = excluded.size, at = now();
+end
 $$;
 
 -- Branch outcomes that choose what is not directly downstream become fatal failures that name it.
@@ -180,20 +195,23 @@ create function finish_attempts(p_outcomes jsonb, p_fence boolean, out attempts 
   out events integer) language plpgsql as $$
 declare
   outcomes jsonb := p_outcomes;
+  ids uuid[] := array(select (o ->> 'attemptId')::uuid from jsonb_array_elements(p_outcomes) o);
+  runs bigint[] := array(select distinct dag_run_id from task_attempt where attempt_id = any (ids));
   done record;
   after record;
   decides boolean := p_outcomes @? '$[*] ? (exists (@.branch[*]) || @.branch.size() == 0 || @.proceed == false)';
 begin
   -- Every change of a run's instances, claims apart, happens under the run's lock; runs are locked in order of id.
-  perform from dag_run where id in (
-    select a.dag_run_id from task_attempt a
-    where a.attempt_id in (select (o ->> 'attemptId')::uuid from jsonb_array_elements(p_outcomes) o))
-  order by id for no key update;
+  perform from dag_run where id = any (runs) order by id for no key update;
   if decides then
     outcomes := checked_choices(outcomes);
   end if;
-  select * into done from end_attempts(outcomes, p_fence);
+  select * into done from end_attempts(outcomes, ids, p_fence);
   attempts := done.attempts;
+  -- Strict: lax would look into an array, and an empty one holds nothing.
+  if outcomes @? 'strict $[*] ? (@.value != null)' then
+    perform keep_values(outcomes, attempts);
+  end if;
   events := record_events(outcomes, attempts);
   if decides then
     done.ended := done.ended || skip_unchosen(outcomes, attempts);

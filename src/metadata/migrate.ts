@@ -26,7 +26,8 @@ export async function migrate(database: Database): Promise<MigrationReport> {
   const lock = await database.connect();
   try {
     await lock.query("select pg_advisory_lock($1)", [LOCK_KEY]);
-    await refuseNewer(database);
+    // On the locked connection: a pool of one must do.
+    await refuseNewer(lock);
     return await applyMissing(database.url);
   } finally {
     await lock.query("select pg_advisory_unlock($1)", [LOCK_KEY]).catch(() => {});
