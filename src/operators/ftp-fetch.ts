@@ -31,12 +31,14 @@ export interface Fetched {
   readonly sha256: string;
 }
 
-const RECONNECTS = 5;
+/** Together about 20 s: a server that is restarted is waited for. */
+const RECONNECTS = 8;
 const FIRST_DELAY_MS = 200;
+const LONGEST_DELAY_MS = 5_000;
 
 /**
  * Reads a file to `incomingDir`. A lost connection is resumed, also from what an earlier attempt left. Throws FTP_CHANGED when size or
- * time on the server differ before or after, FTP_UNAVAILABLE after five connections in a row that brought nothing.
+ * time on the server differ before or after, FTP_UNAVAILABLE after eight connections in a row that brought nothing.
  */
 export async function fetchFile(sessions: Sessions, fetch: Fetch): Promise<Fetched> {
   const part = await adoptPart(fetch);
@@ -64,7 +66,9 @@ async function readAll(sessions: Sessions, fetch: Fetch, part: string): Promise<
       if (!(error instanceof QflowError) || error.code !== "FTP_UNAVAILABLE") throw error;
       failures = (await stat(part)).size > start ? 1 : failures + 1;
       if (failures > RECONNECTS) throw error;
-      await sleep(FIRST_DELAY_MS * 2 ** (failures - 1), undefined, { signal: fetch.signal });
+      await sleep(Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (failures - 1)), undefined, {
+        signal: fetch.signal,
+      });
     }
   }
 }

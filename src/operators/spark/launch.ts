@@ -1,10 +1,12 @@
 /** How a Spark driver is started: a real `spark-submit`, its settings in a private file, its environment built from nothing. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../../config.ts";
 import { messageOf, QflowError } from "../../errors.ts";
 import { identityOf, type ProcessIdentity } from "./processes.ts";
@@ -108,6 +110,8 @@ function environment(spec: LaunchSpec): Record<string, string> {
   };
 }
 
+const OUTPUT_GRACE_MS = 2_000;
+
 /** Said by every JVM that Spark starts, and of no use to anybody. */
 const NOISE = /^WARNING: Using incubator modules: jdk\.incubator\.vector$/;
 
@@ -120,15 +124,20 @@ async function endOf(child: ChildProcess, spec: LaunchSpec) {
     });
     child.once("exit", (code, signal) => settle({ code, signal }));
   });
-  await Promise.all(streams);
+  // A stray grandchild may hold the streams open.
+  await Promise.race([Promise.all(streams), sleep(OUTPUT_GRACE_MS, undefined, { ref: false })]);
+  child.stdout?.destroy();
+  child.stderr?.destroy();
   return exit;
 }
 
 async function readLines(stream: Readable | null, name: "stdout" | "stderr", spec: LaunchSpec): Promise<void> {
   if (stream === null) return;
-  for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
+  const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
+  lines.on("line", (line) => {
     if (!NOISE.test(line)) spec.line(name, line);
-  }
+  });
+  await once(lines, "close");
 }
 
 /** One line for every Spark start-up, in `<home>/log/spark-starts.jsonl`: what warm sessions save is counted, not guessed. */

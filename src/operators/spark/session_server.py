@@ -24,6 +24,7 @@ from pyspark.context import SparkContext
 from pyspark.sql import SparkSession
 
 LISTENER_DRAIN_MS = 10_000
+JVM = os.getppid()
 
 
 class Cancelled(BaseException):
@@ -242,8 +243,9 @@ def own_traceback():
 
 
 def end_at_once():
-    """Ends the JVM, which is our parent, and ourselves; its signal handlers could go on writing, so it gets none."""
-    os.kill(os.getppid(), signal.SIGKILL)
+    """Ends the JVM, which is our parent, and ourselves; its shutdown hooks could go on writing, so it gets no chance to run them."""
+    if os.getppid() == JVM:  # Otherwise it is gone, and the parent is somebody else.
+        os.kill(JVM, signal.SIGKILL)
     os._exit(1)
 
 

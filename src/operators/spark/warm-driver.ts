@@ -60,6 +60,8 @@ export class WarmDriver {
     this.ui = parts.launched.ui;
     this.gone = parts.launched.ended.then(({ code, signal }) => {
       this.#usable = false;
+      // Where only the JVM died, its Python ends itself when this closes.
+      this.#socket?.destroy();
       this.#log.end();
       this.#current?.settle({ exitCode: null, killedBy: `the Spark driver ended (${signal ?? `exit code ${code}`})` });
     });
