@@ -11,13 +11,16 @@ import { announcesItself, loadOperator } from "../operators/registry.ts";
 import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
 import { buildOperatorContext } from "./operator-context.ts";
 import type { FromChild, HostInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
-import { sweepWorker } from "./sweep.ts";
+import { sweepMarked } from "./sweep.ts";
 import { logTextOf, resultOf, resultOfError, withDeclared } from "./task-result.ts";
 
 /** Connections to qflow's database that all operators share. */
 const DATABASE_CONNECTIONS = 4;
 /** Time for operators to stop their outside work when the worker is gone. */
 const ORPHAN_GRACE_MS = 3000;
+
+/** Between TERM and KILL of all the worker's processes. */
+const ORPHAN_TERM_MS = 1000;
 
 let init: HostInit;
 let log: ChildLog;
@@ -89,7 +92,7 @@ function onMessage(message: ToChild<HostInit>): void {
 async function onOrphaned(): Promise<void> {
   for (const abort of running.values()) abort.abort(new Error("the worker is gone"));
   for (let waited = 0; waited < ORPHAN_GRACE_MS && running.size > 0; waited += 100) await sleep(100);
-  await sweepWorker(init.marker.value, 0);
+  await sweepMarked(init.marker.name, init.marker.value, ORPHAN_TERM_MS);
   process.kill(-process.pid, "SIGKILL");
 }
 

@@ -1,11 +1,14 @@
 /** The worker's side of the asynchronous host: one child process in which all operators wait; restarted when it dies. */
+
 import type { Config } from "../config.ts";
+import { messageOf } from "../errors.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
 import { backoff } from "./backoff.ts";
 import { Child, type ChildExit } from "./child.ts";
 import type { AttemptEnd, Executor, ExecutorEvents } from "./executor.ts";
 import type { FromChild, HostInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
-import { sweepAttempt } from "./sweep.ts";
+import { HOST_MARKER, sweepAttempt, sweepMarked } from "./sweep.ts";
+import { report } from "./task-result.ts";
 
 /** What a host is started with. */
 export interface HostSpec {
@@ -25,6 +28,8 @@ const FENCED_GRACE_MS = 2000;
 /** An operator that does not return after its processes are gone is given up; the host is then replaced when it is empty. */
 const GIVE_UP_MS = 30_000;
 const LOG_GRACE_MS = 10_000;
+/** Between TERM and KILL of what a dead host's operators left. */
+const LEFTOVER_MS = 1000;
 
 interface Current {
   task: ClaimedTask;
@@ -96,11 +101,13 @@ export class HostProcess implements Executor {
           else this.#events.line(attemptId, line, bytesCut);
         },
         logEnded: (attemptId) => this.#onLogEnded(attemptId),
-        exit: (exit) => this.#onExit(exit, performance.now() - startedAt),
+        exit: (exit) => this.#onExit(child, exit, performance.now() - startedAt),
       },
     );
     this.#child = child;
-    const { config, databaseUrl, marker } = this.#spec;
+    const { databaseUrl, marker } = this.#spec;
+    const environment = { ...this.#spec.config.environment, [HOST_MARKER]: child.nonce };
+    const config = { ...this.#spec.config, environment };
     child.send({ type: "init", nonce: child.nonce, config, databaseUrl, marker } satisfies ToChild<HostInit>);
   }
 
@@ -121,7 +128,7 @@ export class HostProcess implements Executor {
     if (current.result) this.#finish(current, { result: current.result });
   }
 
-  #onExit(exit: ChildExit, livedMs: number): void {
+  #onExit(child: Child, exit: ChildExit, livedMs: number): void {
     this.#child = null;
     if (this.#closed) {
       this.#closed();
@@ -131,8 +138,13 @@ export class HostProcess implements Executor {
     this.#events.warn(
       `the host ended (${exit.signal ?? `exit code ${exit.code}`}) with ${lost.length} attempts; starting another`,
     );
-    for (const current of lost)
-      void this.#sweepThenEnd(current, current.result ? { result: current.result } : { died: exit });
+    // What its operators keep running between attempts (warm drivers) is nobody's now.
+    sweepMarked(HOST_MARKER, child.nonce, LEFTOVER_MS).catch((error: unknown) =>
+      this.#events.warn(`sweep after the host: ${messageOf(error)}`),
+    );
+    for (const current of lost) {
+      void this.#sweepThenEnd(current, current.result ? { result: current.result } : endOfHost(exit));
+    }
     this.#failures = livedMs > 30_000 ? 1 : this.#failures + 1;
     setTimeout(() => this.#restart(), backoff(this.#failures)).unref();
   }
@@ -175,4 +187,11 @@ export class HostProcess implements Executor {
     await sweepAttempt(current.task, 1000).catch((error: unknown) => this.#events.warn(`sweep: ${String(error)}`));
     this.#events.ended(current.task.attemptId, end);
   }
+}
+
+/** A host that ends by itself does not do so because of the one attempt that is asked about. */
+function endOfHost(exit: ChildExit): AttemptEnd {
+  if (exit.signal !== null) return { died: exit };
+  const error = report("TASK_KILLED", `the process that runs operators ended with exit code ${exit.code}`);
+  return { result: { state: "failed", retry: "infra", error } };
 }

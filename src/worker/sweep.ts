@@ -14,6 +14,8 @@ import {
 export const ATTEMPT_MARKER = "QFLOW_ATTEMPT";
 /** Environment variable that names the worker a process belongs to: `<pid>:<start time>:<a process may hold several>`. */
 export const WORKER_MARKER = "QFLOW_WORKER";
+/** Environment variable that names the host process whose operators started a process. */
+export const HOST_MARKER = "QFLOW_HOST_PROCESS";
 /** Environment variable that names the QFLOW_HOME a process belongs to. */
 export const INSTANCE_MARKER = "QFLOW_INSTANCE";
 
@@ -69,9 +71,9 @@ export async function sweepEndedAttempts(worker: string, isLive: (attempt: strin
   return endProcesses(stray, 2000);
 }
 
-/** Ends everything that belongs to one worker, but for this process. */
-export async function sweepWorker(worker: string, graceMs: number): Promise<number> {
-  return sweepUntilNone((process) => process.environment.get(WORKER_MARKER) === worker, WORKER_MARKER, graceMs);
+/** Ends everything in whose environment variable `name` is `value`, but for this process. Resolves to how many. */
+export async function sweepMarked(name: string, value: string, graceMs: number): Promise<number> {
+  return sweepUntilNone((process) => process.environment.get(name) === value, name, graceMs);
 }
 
 /** Ends what dead workers of an instance left. Processes of living ones are not touched. */

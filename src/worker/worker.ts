@@ -23,7 +23,14 @@ import { LogBacklog } from "./log-backlog.ts";
 import { LogSink } from "./log-sink.ts";
 import { createMasker, secretsOf } from "./mask.ts";
 import { Session } from "./session.ts";
-import { INSTANCE_MARKER, sweepDeadWorkers, sweepEndedAttempts, sweepWorker, workerMarker } from "./sweep.ts";
+import {
+  INSTANCE_MARKER,
+  sweepDeadWorkers,
+  sweepEndedAttempts,
+  sweepMarked,
+  WORKER_MARKER,
+  workerMarker,
+} from "./sweep.ts";
 
 /** What a worker is started with. */
 export interface WorkerOptions extends ExecutorOptions {
@@ -50,6 +57,8 @@ export interface Worker {
 const OPERATOR_SLOTS = 256;
 /** How long a draining worker waits for what runs. */
 const DRAIN_MS = 60_000;
+/** Between TERM and KILL of what operators left running when the worker stops. */
+const LEFTOVER_MS = 5000;
 const SWEEP_EVERY_MS = 30_000;
 /** How long a worker that stops tries to tell its last outcomes. */
 const LAST_WORDS_MS = 15_000;
@@ -211,7 +220,8 @@ class RunningWorker implements Worker {
     if (this.#sweeper) clearInterval(this.#sweeper);
     this.#sink.end();
     await Promise.all([this.#executors.functions.close(), this.#executors.operators.close()]);
-    await sweepWorker(this.#marker.value, 0);
+    // What operators keep running between attempts ends in peace.
+    await sweepMarked(WORKER_MARKER, this.#marker.value, LEFTOVER_MS);
     await endWorker(this.#database, this.workerId).catch((error: unknown) =>
       this.#warn(`end of session: ${String(error)}`),
     );
