@@ -32,7 +32,7 @@ test("dags: list with latest runs, get, details, versions, source, tasks", async
   t.is(shop.latest_runs.length, 1);
   t.is(shop.latest_runs[0].state, "success");
   t.deepEqual(shop.run_counts, { queued: 0, running: 0, success: 1, failed: 0 });
-  t.deepEqual(shop.tags, [{ name: "retail", dag_id: "shop" }]);
+  t.is(shop.tags[0].name, "retail");
   t.is((await call("GET", "/api/v2/dags?dag_id_pattern=sho")).body.total_entries, 1);
   t.is((await call("GET", "/api/v2/dags?tags=retail&paused=true")).body.total_entries, 0);
   const second = await call("GET", "/api/v2/dags?limit=1&offset=1&order_by=-dag_id");

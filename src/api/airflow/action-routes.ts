@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Json } from "../../dag/spec.ts";
 import { QflowError } from "../../errors.ts";
 import { type AffectedInstance, type ClearRequest, clearTasks, previewClear } from "../../metadata/clear.ts";
-import type { Database, Sql } from "../../metadata/database.ts";
+import type { Sql } from "../../metadata/database.ts";
 import { setRunNote } from "../../metadata/run-note.ts";
 import { cancelRun, createRun, pauseDag, unpauseDag } from "../../metadata/runs.ts";
 import { getDag } from "../../metadata/views/dag-views.ts";
@@ -108,31 +108,24 @@ async function collection(
   return { task_instances: rows.map(instanceShape), total_entries: affected.length };
 }
 
-async function clearOrPreview(
-  api: { database: Database },
-  request: ClearRequest,
-  change: ((work: (db: Database) => Promise<AffectedInstance[]>) => Promise<AffectedInstance[]>) | null,
-): Promise<TaskInstanceCollection> {
-  const affected = change ? await change((db) => clearTasks(db, request)) : await previewClear(api.database, request);
-  return collection(api.database, request, affected);
-}
-
 const FAILED_STATES = ["failed", "upstream_failed"] as const;
 
 const clearWhole = route({
   method: "post",
   path: "/api/v2/dags/:dag_id/dagRuns/:run_id/clear",
   guard: "user",
-  summary: "Does the task instances of a run again; a dry run (the default) only lists them.",
+  summary:
+    "Does the task instances of a run again and answers with the run; a dry run (the default) lists the instances.",
   body: clearRun,
-  response: taskInstanceCollection,
+  response: z.union([taskInstanceCollection, dagRun]),
   handle: async ({ api, params, body, mutate }) => {
     const { dag_id: dagId, run_id: runId } = params;
     const request: ClearRequest = body.only_failed
       ? { dagId, runId, states: FAILED_STATES, relatives: "downstream" }
       : { dagId, runId, relatives: "none" };
-    const entry = { action: "run.clear", dagId, runId, details: { ...body } };
-    return clearOrPreview(api, request, body.dry_run ? null : (work) => mutate(entry, work));
+    if (body.dry_run) return collection(api.database, request, await previewClear(api.database, request));
+    await mutate({ action: "run.clear", dagId, runId, details: { ...body } }, (db) => clearTasks(db, request));
+    return runShape(await getRun(api.database, dagId, runId));
   },
 });
 
@@ -167,7 +160,10 @@ const clearSome = route({
       ...(body.only_failed ? { states: FAILED_STATES } : {}),
     };
     const entry = { action: "tasks.clear", dagId, runId: body.dag_run_id, details: { ...body } };
-    return clearOrPreview(api, request, body.dry_run ? null : (work) => mutate(entry, work));
+    const affected = body.dry_run
+      ? await previewClear(api.database, request)
+      : await mutate(entry, (db) => clearTasks(db, request));
+    return collection(api.database, request, affected);
   },
 });
 

@@ -7,6 +7,11 @@ import type { Dag, DagRun, DagVersion, Task, TaskInstance, TaskState, TaskTry } 
 
 const BUNDLE = "dags";
 
+/** Airflow's clients take ids of versions and instances for UUIDs: a number of ours as a UUID of version 8. */
+function numberedUuid(kind: "version" | "instance", id: string): string {
+  return `00000000-0000-8000-8000-${kind === "version" ? "1" : "2"}${BigInt(id).toString(16).padStart(11, "0")}`;
+}
+
 /** An instant as ISO 8601 in UTC, from a column or from JSON that PostgreSQL built. */
 export function iso(at: Date | string): string {
   return new Date(at).toISOString();
@@ -45,7 +50,10 @@ export function dagShape(row: DagRow): Dag {
     description: row.doc,
     timetable_summary: scheduleSummary(row.schedule),
     timetable_description: scheduleDescription(row.schedule),
-    tags: row.tags.map((name) => ({ name, dag_id: row.dag_id })),
+    timetable_partitioned: false,
+    timetable_periodic: row.schedule !== null && row.schedule.kind !== "datasets",
+    is_backfillable: false,
+    tags: row.tags.map((name) => ({ name, dag_id: row.dag_id, dag_display_name: row.dag_id })),
     max_active_tasks: row.max_active_tasks ?? 0,
     max_active_runs: row.max_active_runs,
     max_consecutive_failed_dag_runs: 0,
@@ -75,7 +83,7 @@ export function dagShape(row: DagRow): Dag {
 /** A version of a DAG. */
 export function versionShape(row: DagVersionRow): DagVersion {
   return {
-    id: row.id,
+    id: numberedUuid("version", row.id),
     version_number: row.number,
     dag_id: row.dag_id,
     bundle_name: BUNDLE,
@@ -179,7 +187,7 @@ export function runShape(row: RunRow): DagRun {
 
 function commonInstance(row: TaskInstanceRow) {
   return {
-    id: row.id,
+    id: numberedUuid("instance", row.id),
     task_id: row.task_id,
     dag_id: row.dag_id,
     dag_run_id: row.run_id,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { instant, json, runState } from "./shared.ts";
 
-const tag = z.object({ name: z.string(), dag_id: z.string() });
+const tag = z.object({ name: z.string(), dag_id: z.string(), dag_display_name: z.string() });
 
 /** One of a DAG's latest runs, newest first; what a DAG list draws as dots. */
 export const runDot = z.object({
@@ -29,6 +29,9 @@ export const dag = z
     description: z.string().nullable(),
     timetable_summary: z.string().nullable(),
     timetable_description: z.string().nullable(),
+    timetable_partitioned: z.boolean(),
+    timetable_periodic: z.boolean(),
+    is_backfillable: z.boolean(),
     tags: z.array(tag),
     max_active_tasks: z.number(),
     max_active_runs: z.number().nullable(),

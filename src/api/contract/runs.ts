@@ -51,9 +51,17 @@ export const patchRun = z
   .strictObject({ state: z.enum(["success", "failed", "queued"]).optional(), note: z.string().max(1000).nullish() })
   .meta({ id: "PatchDAGRun" });
 
+/** What Airflow's clients always send; only `false` is understood. */
+const notYet = z.literal(false).nullish();
+
 /** `POST …/dagRuns/{run}/clear`. Airflow's default is a dry run. */
 export const clearRun = z
-  .strictObject({ dry_run: z.boolean().default(true), only_failed: z.boolean().default(false) })
+  .strictObject({
+    dry_run: z.boolean().default(true),
+    only_failed: z.boolean().default(false),
+    only_new: notYet,
+    run_on_latest_version: notYet,
+  })
   .meta({ id: "ClearDAGRun" });
 
 /** `POST /api/v2/dags/{dag_id}/clearTaskInstances`. */
@@ -66,6 +74,14 @@ export const clearTasks = z
     only_failed: z.boolean().default(true),
     include_upstream: z.boolean().default(false),
     include_downstream: z.boolean().default(false),
+    include_future: notYet,
+    include_past: notYet,
+    only_running: notYet,
+    run_on_latest_version: notYet,
+    /** The run always goes on. */
+    reset_dag_runs: z.literal(true).nullish(),
+    /** A running instance is never cleared: that answers 409. */
+    prevent_running_task: z.boolean().nullish(),
   })
   .meta({ id: "ClearTaskInstances" });
 
