@@ -6,7 +6,8 @@ import { lineageForAttempt } from "../../metadata/lineage.ts";
 import type { OperatorContext } from "../run.ts";
 
 const NAMESPACE = "qflow";
-const ARRIVAL_MS = 10_000;
+/** The listener has sent everything when an application has ended; only the receiver may be a little behind. */
+const ARRIVAL_MS = 3_000;
 const POLL_MS = 200;
 
 /** The listener's class, for `spark.extraListeners`. */
@@ -43,7 +44,7 @@ export function lineageProperties(
   };
 }
 
-/** Waits up to 10 s until a completed event with inputs and outputs of this attempt is stored; logs LINEAGE_MISSING when none comes. */
+/** Waits up to 3 s until a completed event with inputs and outputs of this attempt is stored; logs LINEAGE_MISSING when none comes. */
 export async function awaitLineage(context: OperatorContext): Promise<void> {
   if (context.config.lineage === null) return;
   for (let waited = 0; waited < ARRIVAL_MS; waited += POLL_MS) {
