@@ -22,18 +22,18 @@ export async function dumpSchema(sql: Sql): Promise<string> {
 
 const INDEXES = `
   select pg_get_indexdef(i.indexrelid) as line from pg_index i join (${OWN_TABLES}) t on t.oid = i.indrelid
-  where not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u')) order by 1`;
+  where not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u')) order by 1 collate "C"`;
 
 const TRIGGERS = `
   select pg_get_triggerdef(g.oid) as line from pg_trigger g join (${OWN_TABLES}) t on t.oid = g.tgrelid
-  where not g.tgisinternal order by 1`;
+  where not g.tgisinternal order by 1 collate "C"`;
 
 const VIEWS = `
-  select 'create view ' || relname || ' as ' || pg_get_viewdef(oid) as line from (${OWN_TABLES}) t where relkind = 'v' order by 1`;
+  select 'create view ' || relname || ' as ' || pg_get_viewdef(oid) as line from (${OWN_TABLES}) t where relkind = 'v' order by 1 collate "C"`;
 
 const SEQUENCES = `
   select 'create sequence ' || relname as line from (${OWN_TABLES}) t
-  where relkind = 'S' and not exists (select from pg_depend d where d.objid = t.oid and d.deptype in ('a', 'i')) order by 1`;
+  where relkind = 'S' and not exists (select from pg_depend d where d.objid = t.oid and d.deptype in ('a', 'i')) order by 1 collate "C"`;
 
 const FUNCTIONS = `
   select pg_get_functiondef(p.oid) as line from pg_proc p
@@ -48,7 +48,7 @@ async function lines(sql: Sql, title: string, query: string): Promise<string> {
 async function tables(sql: Sql): Promise<string> {
   const result = await sql.query<{ name: string; kind: string; parts: string[] }>(
     `select t.relname as name, coalesce(' partition by ' || pg_get_partkeydef(case when t.relkind = 'p' then t.oid end), '') as kind, (
-       select array_agg(line order by place, line) from (
+       select array_agg(line order by place, line collate "C") from (
          select 0 + a.attnum as place, quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod)
            || case when a.attnotnull then ' not null' else '' end
            || case a.attidentity when '' then '' else ' generated always as identity' end
