@@ -44,7 +44,7 @@ def main():
     # Milliseconds grow from run to run; the stored numbers guard against a clock that was set back.
     seq = max([int(time.time() * 1000), *(row["seq"] + 1 for row in changed if row["seq"] is not None)])
     dates = sorted(row["transaction_date"] for row in changed)
-    rows = spark.table("performance").where(F.col("transaction_date").isin(dates) if dates else F.lit(False))
+    rows = spark.table("performance").where(runtime.is_one_of("transaction_date", dates))
     rows = rows.withColumn("changed_seq", F.lit(seq)).repartition(runtime.write_partitions(spark), "transaction_date")
     runtime.overwrite(rows, TABLE)
     for row in changed:

@@ -26,7 +26,7 @@ def main():
     (manifest,) = runtime.arguments(__doc__.splitlines()[0], "manifest")
     files = [StagedFile(spark, version) for version in file_versions(manifest)]
     for file in files:
-        withdraw(spark, file.version)
+        withdraw(spark, file)
     for feed in FEEDS:
         write_valid([file for file in files if file.version.feed == feed], feed)
     write_quarantined(spark, files)
@@ -73,7 +73,7 @@ class StagedFile:
         if quarantined:
             reasons = reason_counts(spark, self.version.file_id)
         return {
-            "fileId": self.version.file_id,
+            "fileId": int(self.version.file_id),
             "feed": self.version.feed,
             "read": read,
             "valid": read - quarantined,
@@ -84,11 +84,14 @@ class StagedFile:
         }
 
 
-def withdraw(spark, version):
+def withdraw(spark, file):
     """Drops what the versions that this one replaces have loaded, and what an earlier try of this one quarantined."""
-    for file_id in version.supersedes:
+    version = file.version
+    # A version that is refused whole replaces nothing: its predecessor stays.
+    replaced = [] if file.header.problems else version.supersedes
+    for file_id in replaced:
         runtime.drop_partition(spark, f"standardized.{version.feed}", file_id=file_id)
-    for file_id in [*version.supersedes, version.file_id]:
+    for file_id in [*replaced, version.file_id]:
         runtime.drop_partition(spark, QUARANTINE, file_id=file_id, stage=STAGE)
 
 

@@ -14,7 +14,7 @@ select * from (
 CUSTOMER = f"""
 with told as (
   select customer_id, customer_fname as first_name, customer_lname as last_name,
-    regexp_extract(customer_email, '^(.*?[.]com|.*)', 1) as email,
+    customer_email as email,
     _batch, _batch * {BATCH_PLACE} + _line_no as place, _load_seq
   from told_sales
 ), compared as (

@@ -4,6 +4,8 @@ from pyspark.sql import functions as F
 
 OFFERS = [f"offer_{number}" for number in range(1, 6)]
 BLANKS = " \t\u00a0\r"
+# Junk may follow the first `.com`; an e-mail without one is kept as it is.
+EMAIL = r"^(.*?\.com|.*)"
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2100
 LARGEST_TOTAL = "9999999999.99"
 
@@ -67,6 +69,7 @@ def sales_transactions(header):
         **given,
         **{offer: F.coalesce(offers[offer] == "true", F.lit(False)) for offer in OFFERS},
         "transaction_date": date(given["transaction_date"]),
+        "customer_email": F.regexp_extract(given["customer_email"], EMAIL, 1),
         "units": F.when(given["units"].rlike(r"^\+?\d{1,10}$"), given["units"].try_cast("int")),
         "unit_price": F.when(given["unit_price"].rlike(r"^\+?\d{1,8}(\.\d{1,2}0*)?$"), given["unit_price"].try_cast("decimal(10,2)")),
         "is_online": F.when(F.lower(given["is_online"]) == "yes", True).when(F.lower(given["is_online"]) == "no", False),

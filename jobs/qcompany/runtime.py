@@ -50,6 +50,12 @@ def overwrite(rows, table):
     rows.select(*columns).write.mode("overwrite").insertInto(table)
 
 
+def is_one_of(column, days):
+    """Condition: a date column holds one of these days. Written as one text, since each value of a list is a call to the JVM."""
+    values = ", ".join(f"date'{day}'" for day in days)
+    return f"{column} in ({values})" if days else "false"
+
+
 def drop_partition(spark, table, **values):
     """Drops one partition; nothing happens where it does not exist."""
     spec = ", ".join(f"`{name}` = {quoted(value)}" for name, value in values.items())

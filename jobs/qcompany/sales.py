@@ -53,45 +53,46 @@ def compare(spark):
 
 
 def changed_dates(difference):
-    """The days to write, ascending."""
-    return [row[0] for row in difference.where("changed").select("transaction_date").distinct().orderBy(F.col("transaction_date")).collect()]  # fmt: skip
+    """The days to write, ascending, each with whether it holds any sale now."""
+    days = difference.groupBy("transaction_date").agg(F.bool_or("changed").alias("changed"), F.sum("loaded").alias("loaded"))
+    rows = days.where("changed").orderBy("transaction_date").collect()
+    return {row["transaction_date"]: row["loaded"] > 0 for row in rows}
 
 
 def write(spark, dates):
-    """Overwrites the given days; a day that lost all its rows loses its partition."""
-    rows = spark.sql(FACT_ROWS).where(F.col("transaction_date").isin(dates) if dates else F.lit(False))
-    rows = rows.repartition(runtime.write_partitions(spark), "transaction_date")
-    runtime.overwrite(rows, FACT)
-    drop_empty(spark, dates)
-
-
-def drop_empty(spark, dates):
-    """Drops the partitions among `dates` that should hold nothing any more."""
-    filled = {row[0] for row in spark.sql("select distinct transaction_date from ranked_sales where _rank = 1").collect()}
-    for day in dates:
-        if day not in filled:
+    """Overwrites the given days; a day that lost all its sales loses its partition."""
+    rows = spark.sql(FACT_ROWS).where(runtime.is_one_of("transaction_date", dates))
+    runtime.overwrite(rows.repartition(runtime.write_partitions(spark), "transaction_date"), FACT)
+    for day, filled in dates.items():
+        if not filled:
             runtime.drop_partition(spark, FACT, transaction_date=day)
 
 
 def file_counts(spark, difference, file_ids):
     """What became of the rows of the files of this run, and of any other file whose rows changed because of them."""
-    changed = [row[0] for row in difference.where("changed").select("_file_id").distinct().collect()]
-    wanted = sorted(set(file_ids) | set(changed))
-    totals = difference.where(F.col("_file_id").isin(wanted)).groupBy("_file_id")
-    counts = {row["_file_id"]: row for row in totals.agg(*(F.sum(name).alias(name) for name in ("loaded", "duplicate", "conflict"))).collect()}  # fmt: skip
+    totals = difference.groupBy("_file_id").agg(
+        F.bool_or("changed").alias("changed"),
+        *(F.sum(name).alias(name) for name in ("loaded", "duplicate", "conflict")),
+    )
+    counts = {row["_file_id"]: row for row in totals.collect() if row["changed"] or row["_file_id"] in file_ids}
+    wanted = sorted({*file_ids, *counts})
     refused = refused_counts(spark, wanted)
     return [one_file(file_id, counts.get(file_id), refused.get(file_id)) for file_id in wanted]
 
 
 def refused_counts(spark, file_ids):
-    """File → rows that this stage quarantined, and reason → rows."""
+    """File → rows that the conform stage quarantined, and reason → rows."""
+    stages = {(one["file_id"], one["stage"]) for one in runtime.partitions(spark, QUARANTINE)}
+    file_ids = [file_id for file_id in file_ids if (file_id, STAGE) in stages]
+    found = {file_id: (0, {}) for file_id in file_ids}
+    if not file_ids:
+        return found
     rows = spark.table(QUARANTINE).where((F.col("stage") == STAGE) & F.col("file_id").isin(file_ids))
-    found = {}
-    for row in rows.groupBy("_file_id", "reasons").count().collect():
-        total, reasons = found.setdefault(row["_file_id"], [0, {}])
-        found[row["_file_id"]][0] = total + row["count"]
+    for row in rows.groupBy("file_id", "reasons").count().collect():
+        total, reasons = found[row["file_id"]]
         for reason in row["reasons"]:
             reasons[reason] = reasons.get(reason, 0) + row["count"]
+        found[row["file_id"]] = (total + row["count"], reasons)
     return found
 
 
@@ -99,4 +100,4 @@ def one_file(file_id, counts, refused):
     """One entry of the result."""
     quarantined, reasons = refused or (0, {})
     numbers = {name: counts[name] if counts else 0 for name in ("loaded", "duplicate", "conflict")}
-    return {"fileId": file_id, **numbers, "quarantined": quarantined, "reasons": reasons}
+    return {"fileId": int(file_id), **numbers, "quarantined": quarantined, "reasons": reasons}

@@ -14,9 +14,13 @@ from pyspark.sql import SparkSession
 
 def run_script(request):
     sys.argv = [request["script"], *request.get("args", [])]
+    folder = os.path.dirname(request["script"])
     output = io.StringIO()
     with redirect_stdout(output):
         runpy.run_path(request["script"], run_name="__main__")
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(folder):
+            del sys.modules[name]
     return json.loads(output.getvalue().strip().splitlines()[-1])
 
 

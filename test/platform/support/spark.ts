@@ -4,6 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
+import { loadConfig } from "../../../src/config.ts";
+import { installEngines } from "../../../src/engines/install.ts";
 import { createStatements } from "./ddl.ts";
 
 const JOBS = join(import.meta.dirname, "../../../jobs");
@@ -17,9 +19,15 @@ interface Reply {
 }
 
 /** Where pyspark is: its package folder and an interpreter that can import it. */
-export interface SparkInstallation {
+interface SparkInstallation {
   home: string;
   python: string;
+}
+
+/** The project's own Spark; engines are installed when they are not. */
+async function installedSpark(): Promise<SparkInstallation> {
+  const { python, sparkHome } = await installEngines(loadConfig(process.env), { note() {} } as never);
+  return { python, home: sparkHome };
 }
 
 /** One warm Spark. Requests run one at a time. */
@@ -39,7 +47,8 @@ export class WarmSpark {
   }
 
   /** Starts Spark, creates the platform's tables, resolves when both are done (20 to 40 s). */
-  static async start(spark: SparkInstallation, conf: Record<string, string> = {}): Promise<WarmSpark> {
+  static async start(conf: Record<string, string> = {}): Promise<WarmSpark> {
+    const spark = await installedSpark();
     const folder = await mkdtemp(join(tmpdir(), "qflow-spark-"));
     const settings = {
       "spark.master": "local[2]",
@@ -48,7 +57,8 @@ export class WarmSpark {
       "spark.driver.bindAddress": "127.0.0.1",
       "spark.sql.warehouse.dir": join(folder, "warehouse"),
       "spark.hadoop.javax.jdo.option.ConnectionURL": `jdbc:derby:memory:qflow;create=true`,
-      "spark.driver.extraJavaOptions": `-Dderby.stream.error.file=${join(folder, "derby.log")}`,
+      // Little data and many plans: compiling them thoroughly costs more than it brings.
+      "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
       ...conf,
     };
     const submit = Object.entries(settings).flatMap(([name, value]) => ["--conf", `${name}=${value}`]);
