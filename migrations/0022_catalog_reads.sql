@@ -3,7 +3,8 @@
 -- The event stream asks "what changed since"; transitions are written in order of time, so a block range index is enough.
 create index task_event_at on task_event using brin (at) with (pages_per_range = 16, autosummarize = on);
 
--- The newest writes of a dataset by tasks, at most p_limit a source: as runs reported them, and of tasks that declare to write it.
+-- The newest writes of a dataset by tasks, at most p_limit a source: as runs reported them; only where none ever did, the successes
+-- of tasks that declare to emit it.
 create function catalog_writes(p_dataset_id bigint, p_limit integer)
 returns table (attempt_id uuid, at timestamptz, row_count bigint, byte_count bigint)
 language sql stable as $$
@@ -21,6 +22,9 @@ language sql stable as $$
         select t.attempt_id, t.ended_at from task_instance t
          where t.dag_id = j.dag_id and t.task_id = j.task_id and t.state = 'success' order by t.id desc limit p_limit) i
      where e.target = p_dataset_id and e.declared and i.attempt_id is not null
+       and not exists (
+         select from lineage_io o join lineage_run r on r.run_id = o.run_id
+          where o.dataset_id = p_dataset_id and o.direction = 'out' and r.attempt_id is not null)
   ) w
   order by w.attempt_id, w.row_count desc nulls last, w.at desc
 $$;

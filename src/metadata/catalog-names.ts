@@ -32,7 +32,6 @@ const LAYER_OF_PREFIX: Readonly<Record<string, CatalogLayer>> = {
   standardized: "standardized",
   conformed: "conformed",
   enriched: "enriched",
-  report: "report",
   reports: "report",
 };
 
@@ -86,7 +85,7 @@ function nameOfPath(path: string): string {
   const feed = STAGED_FEED.exec(path);
   if (feed) return `staging.${feed[1]}`;
   const report = REPORT_FILES.exec(path);
-  if (report) return `report.${report[1]}`;
+  if (report) return `reports.${report[1]}`;
   return trimPath(path);
 }
 

@@ -39,4 +39,12 @@ export const landedFileSchema = z.object({
 export type LandedFile = z.infer<typeof landedFileSchema>;
 
 /** Lands files and returns what this run has to load, ascending by `loadSeq`. See docs/operators/ftp-ingest.md. */
-export const ftpIngest = defineOperator<LandedFile[], typeof ftpIngestSchema>("ftp_ingest", ftpIngestSchema);
+export const ftpIngest = defineOperator<LandedFile[], typeof ftpIngestSchema>("ftp_ingest", ftpIngestSchema, {
+  reads: (config) => feedNames(config).map((feed) => `feed.${feed}`),
+  emits: (config) => feedNames(config).map((feed) => `staging.${feed}`),
+});
+
+/** Feeds as the config names them; one that is named after its folder is known only when it runs. */
+function feedNames(config: { readonly files?: unknown }): string[] {
+  return typeof config.files === "object" && config.files !== null ? Object.keys(config.files) : [];
+}

@@ -82,7 +82,7 @@ test("a dataset that only a declaration knows has its writer from the run of the
   const api = await startTestApi(t);
   await filled(api);
   const call = await api.as("viewer");
-  const report = (await call("GET", "/api/catalog/datasets/report.b2b")).body;
+  const report = (await call("GET", "/api/catalog/datasets/reports.b2b")).body;
   t.is(report.last_writer.task_id, "report");
   t.is(report.layer, "report");
   t.deepEqual(report.upstream, [{ id: "enriched.most_selling_products", layer: "enriched" }]);
@@ -95,8 +95,8 @@ test("lineage over HTTP: graph and columns", async (t) => {
   const graph = await call("GET", "/api/catalog/lineage?node=dataset:enriched.most_selling_products&depth=1");
   const ids = graph.body.nodes.map((node: { id: string }) => node.id);
   t.true(ids.includes("job:batch.conform"));
-  t.true(ids.includes("dataset:report.b2b"));
-  const deep = await call("GET", "/api/catalog/lineage?node=dataset:report.b2b&depth=10&direction=upstream");
+  t.true(ids.includes("dataset:reports.b2b"));
+  const deep = await call("GET", "/api/catalog/lineage?node=dataset:reports.b2b&depth=10&direction=upstream");
   t.true(deep.body.nodes.some((node: { id: string }) => node.id === "dataset:feed.sales_transactions"));
   t.is((await call("GET", "/api/catalog/lineage?node=fact")).status, 422);
   const columns = await call(

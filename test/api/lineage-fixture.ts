@@ -15,7 +15,7 @@ const RECORDED_ATTEMPT = "0198aaaa-bbbb-7ccc-8ddd-000000000001";
 export const BATCH = dagSpec("batch", [
   { id: "land", reads: ["feed.sales_transactions"], emits: ["staging.sales_transactions"] },
   { id: "conform", upstream: ["land"] },
-  { id: "report", upstream: ["conform"], reads: ["enriched.most_selling_products"], emits: ["report.b2b"] },
+  { id: "report", upstream: ["conform"], reads: ["enriched.most_selling_products"], emits: ["reports.b2b"] },
 ]);
 
 /** The recorded events as if attempt `attemptId` had run the job. */

@@ -52,7 +52,7 @@ test("a Spark job's events tie its tables to the attempt that submitted it", asy
   t.deepEqual(lineage.outputs, [
     "conformed.fact_sales",
     "enriched.most_selling_products",
-    "report.x",
+    "reports.x",
     "standardized.sales_transactions",
   ]);
   const failed = await db.query("select from lineage_event where error is not null or processed_at is null");
@@ -150,7 +150,7 @@ test("declared and observed edges connect the report with the feed", async (t) =
   await syncDeclarations(db);
   await storeLineageEvents(db, sparkEvents(attemptId));
   await processLineage(db);
-  t.deepEqual(await lineageClosure(db, "report.b2b", "upstream"), [
+  t.deepEqual(await lineageClosure(db, "reports.b2b", "upstream"), [
     "conformed.fact_sales",
     "enriched.most_selling_products",
     "feed.sales_transactions",

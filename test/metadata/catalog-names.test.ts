@@ -14,7 +14,7 @@ test(named, "file", "/lake/warehouse/conformed.db/fact_sales/transaction_date=20
 test(named, "file", "/anywhere/else", "conformed.fact_sales", "spark_catalog.conformed.fact_sales");
 test(named, "file", "/lake/staging/branches/2026-11-22/10/batch=1/branches raw 1.csv", "staging.branches");
 test(named, "hdfs://nn:8020", "/lake/staging/branches", "staging.branches");
-test(named, "file", "/q/reports/b2b/sales_2023-05-20.csv", "report.b2b");
+test(named, "file", "/q/reports/b2b/sales_2023-05-20.csv", "reports.b2b");
 test(named, "file", "/data/events/dt=2026-11-22/hour=10/part-0.parquet", "/data/events");
 test(named, "file", "/data/events/2026/11/22", "/data/events");
 test(named, "postgres://db:5432", "public.orders", "public.orders");
@@ -22,7 +22,7 @@ test(named, "postgres://db:5432", "public.orders", "public.orders");
 test("a name says its layer and kind", (t) => {
   t.is(layerOf("feed.branches"), "source");
   t.is(layerOf("conformed.dim_date"), "conformed");
-  t.is(layerOf("report.b2b"), "report");
+  t.is(layerOf("reports.b2b"), "report");
   t.is(layerOf("/data/events"), "other");
   t.is(kindOf("conformed.dim_date"), "table");
   t.is(kindOf("staging.branches"), "files");
