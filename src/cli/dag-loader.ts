@@ -1,18 +1,32 @@
 /** DAG files → versions in the database; used by the scheduler process and by commands that need the DAGs of the folder. */
+import type { Config } from "../config.ts";
 import { type LoadedFile, loadDags } from "../dag/load-dags.ts";
+import type { Sandbox } from "../dag/sandbox.ts";
+import { openSandboxPool } from "../dag/sandbox-pool.ts";
 import { type DagWatch, watchDags } from "../dag/watch-dags.ts";
 import type { Database } from "../metadata/database.ts";
 import { type LoadedDagFile, type StoreReport, storeVersions } from "../metadata/versions.ts";
 
-/** Loads a folder once and stores what it holds. */
-export async function storeDags(database: Database, dagsDir: string): Promise<StoreReport> {
-  const { files } = await loadDags(dagsDir);
-  return storeVersions(database, files.map(storable));
+/** Loads the dags folder once and stores what it holds. */
+export async function storeDags(database: Database, config: Config): Promise<StoreReport> {
+  const sandbox = markedSandbox(config);
+  try {
+    const { files } = await loadDags(config.dagsDir, { sandbox });
+    return await storeVersions(database, files.map(storable));
+  } finally {
+    sandbox.close();
+  }
 }
 
-/** Keeps the database up to a folder: loads it, then again whenever a file is saved. */
-export function keepDagsStored(database: Database, dagsDir: string, say: (message: string) => void): Promise<DagWatch> {
-  return watchDags(dagsDir, {
+/** Keeps the database up to the dags folder: loads it, then again whenever a file is saved. */
+export async function keepDagsStored(
+  database: Database,
+  config: Config,
+  say: (message: string) => void,
+): Promise<DagWatch> {
+  const sandbox = markedSandbox(config);
+  const watch = await watchDags(config.dagsDir, {
+    sandbox,
     onLoad: async ({ files }) => {
       const report = await storeVersions(database, files.map(storable));
       for (const dagId of report.changed) say(`new version of ${dagId}`);
@@ -21,6 +35,19 @@ export function keepDagsStored(database: Database, dagsDir: string, say: (messag
     },
     onError: say,
   });
+  return {
+    rescan: watch.rescan,
+    close: async () => {
+      await watch.close();
+      sandbox.close();
+    },
+  };
+}
+
+/** Its processes carry the marker of this QFLOW_HOME, by which a file that loops for ever is found after our death. */
+function markedSandbox({ environment }: Config): Sandbox {
+  const instance = environment.QFLOW_INSTANCE;
+  return openSandboxPool(instance ? { env: { QFLOW_INSTANCE: instance } } : {});
 }
 
 function storable(file: LoadedFile): LoadedDagFile {

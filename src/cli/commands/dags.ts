@@ -125,7 +125,7 @@ interface TriggerOptions extends ListOptions {
 /** The database, with the DAGs of the folder in it: a command must not need a scheduler to know them. */
 function withDags<T>(context: CommandContext, work: (database: Database) => Promise<T>): Promise<T> {
   return withDatabase(context, async (database) => {
-    await storeDags(database, context.config.dagsDir);
+    await storeDags(database, context.config);
     return work(database);
   });
 }

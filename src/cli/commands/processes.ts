@@ -85,7 +85,7 @@ function withProcessDatabase(
 async function runScheduler(database: Database, config: Config): Promise<void> {
   const stopped = untilSignal();
   const scheduler = await startScheduler(database, { warn: logLine });
-  const dags = await keepDagsStored(database, config.dagsDir, logLine);
+  const dags = await keepDagsStored(database, config, logLine);
   logLine("the scheduler runs");
   await stopped;
   await dags.close();

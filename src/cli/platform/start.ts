@@ -33,6 +33,11 @@ export async function startPlatform(context: CommandContext, mode: StartMode): P
   const port = await settleApiPort(context.config);
   const config = { ...context.config, port };
   const stopped = untilSignal();
+  let starting = true;
+  void stopped.then(() => {
+    // What is half started has guards that end it; waiting for a download to finish first would help nobody.
+    if (starting) process.exit(130);
+  });
   const engines = await startEngines(config, {
     names: ["postgres", "ftp"],
     progress: progressOn(process.stderr),
@@ -43,6 +48,7 @@ export async function startPlatform(context: CommandContext, mode: StartMode): P
   const house = new House(engines);
   try {
     const running = await bringUp(house, context, config);
+    starting = false;
     say(`Everything is up after ${Math.round((Date.now() - startedAt) / 1000)} s.`);
     if (mode === "once") return await workOnce(running, stopped);
     if (mode === "stay") await setGoing(running);
@@ -88,7 +94,7 @@ async function bringUp(house: House, context: CommandContext, wanted: Config): P
   const database = openDatabase(config.databaseUrl ?? "", { max: CONNECTIONS, applicationName: "qflow-start" });
   house.onClose(() => database.close());
   await migrate(database);
-  const report = await storeDags(database, config.dagsDir);
+  const report = await storeDags(database, config);
   for (const file of report.broken) say(`import error in ${file}: npx qflow dags check`);
   const processes = await startProcesses(config, env, say);
   house.onClose(() => processes.stop());
