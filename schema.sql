@@ -674,6 +674,9 @@ AS $function$
         select t.attempt_id, t.ended_at from task_instance t
          where t.dag_id = j.dag_id and t.task_id = j.task_id and t.state = 'success' order by t.id desc limit p_limit) i
      where e.target = p_dataset_id and e.declared and i.attempt_id is not null
+       and not exists (
+         select from lineage_io o join lineage_run r on r.run_id = o.run_id
+          where o.dataset_id = p_dataset_id and o.direction = 'out' and r.attempt_id is not null)
   ) w
   order by w.attempt_id, w.row_count desc nulls last, w.at desc
 $function$;

@@ -22,25 +22,25 @@ export async function dumpSchema(sql: Sql): Promise<string> {
 
 const INDEXES = `
   select pg_get_indexdef(i.indexrelid) as line from pg_index i join (${OWN_TABLES}) t on t.oid = i.indrelid
-  where not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u')) order by 1 collate "C"`;
+  where not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u'))`;
 
 const TRIGGERS = `
   select pg_get_triggerdef(g.oid) as line from pg_trigger g join (${OWN_TABLES}) t on t.oid = g.tgrelid
-  where not g.tgisinternal order by 1 collate "C"`;
+  where not g.tgisinternal`;
 
 const VIEWS = `
-  select 'create view ' || relname || ' as ' || pg_get_viewdef(oid) as line from (${OWN_TABLES}) t where relkind = 'v' order by 1 collate "C"`;
+  select 'create view ' || relname || ' as ' || pg_get_viewdef(oid) as line from (${OWN_TABLES}) t where relkind = 'v'`;
 
 const SEQUENCES = `
   select 'create sequence ' || relname as line from (${OWN_TABLES}) t
-  where relkind = 'S' and not exists (select from pg_depend d where d.objid = t.oid and d.deptype in ('a', 'i')) order by 1 collate "C"`;
+  where relkind = 'S' and not exists (select from pg_depend d where d.objid = t.oid and d.deptype in ('a', 'i'))`;
 
 const FUNCTIONS = `
   select pg_get_functiondef(p.oid) as line from pg_proc p
-  where p.pronamespace = 'public'::regnamespace and p.prokind = 'f' order by p.proname, pg_get_function_identity_arguments(p.oid)`;
+  where p.pronamespace = 'public'::regnamespace and p.prokind = 'f'`;
 
 async function lines(sql: Sql, title: string, query: string): Promise<string> {
-  const result = await sql.query<{ line: string }>(query);
+  const result = await sql.query<{ line: string }>(`select line from (${query}) x order by line collate "C"`);
   if (result.rows.length === 0) return "";
   return `-- ${title}\n${result.rows.map(({ line }) => `${line.trimEnd().replace(/;$/, "")};\n`).join("")}`;
 }
