@@ -27,6 +27,7 @@ export class ClaimLoop {
   #outcomes: AttemptOutcome[] = [];
   #woken = Promise.withResolvers<void>();
   #stopped = false;
+  #call: Promise<unknown> = Promise.resolve();
   /** The last call was refused for good: outcomes are told one by one until one goes through. */
   #refused = false;
   readonly #replaced = new Set<string>();
@@ -43,6 +44,11 @@ export class ClaimLoop {
 
   start(): void {
     this.#ended = this.#run();
+  }
+
+  /** Resolves when the call under way, if there is one, has been answered or has failed. */
+  async callEnded(): Promise<void> {
+    await this.#call;
   }
 
   /** Adds an outcome and wakes the loop. */
@@ -71,11 +77,12 @@ export class ClaimLoop {
       // An outcome that the database refuses must not hold up the others.
       const told = failures > 0 && this.#refused ? this.#outcomes.slice(0, 1) : this.#outcomes.slice();
       try {
-        const reply = await this.#exchange(told, claim);
+        const exchange = this.#exchange(told, claim).then((reply) => reply && this.#parts.answered(reply));
+        this.#call = exchange.catch(() => {});
+        await exchange;
         failures = 0;
         claim = newClaim();
         this.#outcomes = this.#outcomes.slice(told.length);
-        if (reply) this.#parts.answered(reply);
         if (this.#outcomes.length > 0) continue;
       } catch (error) {
         // The call may have been carried out and its answer lost: the same claim is asked for again.

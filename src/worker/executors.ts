@@ -22,11 +22,18 @@ export interface Executors {
   operators: Executor;
 }
 
-/** Makes the executors of the worker that has this marker; processes start with the first attempt, or `prewarm`. */
-export function createExecutors(options: ExecutorOptions, marker: string, events: ExecutorEvents): Executors {
+/** The worker they belong to. */
+export interface Owner {
+  marker: string;
+  /** Its private folder. */
+  folder: string;
+}
+
+/** Makes the executors of a worker; processes start with the first attempt, or `prewarm`. */
+export function createExecutors(options: ExecutorOptions, owner: Owner, events: ExecutorEvents): Executors {
   const { config } = options;
+  const { marker, folder } = owner;
   const env = childEnvironment(config, marker);
-  const folder = join(config.home, "tmp");
   const patience = options.patience ?? PATIENCE;
   const functions =
     options.functions?.(events) ??

@@ -38,4 +38,6 @@ export type ToChild<Init> =
 export type FromChild =
   | { type: "ready" }
   | { type: "prepared" }
+  /** Between two attempts something of an earlier one failed. */
+  | { type: "unsound" }
   | { type: "done"; attemptId: string; result: TaskResult; unsound?: true };

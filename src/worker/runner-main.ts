@@ -3,6 +3,7 @@
  * gone (IPC closed) it ends with everything it started.
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { loadTasks } from "../dag/load-tasks.ts";
 import type { TaskContext } from "../dag/operator.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
@@ -22,6 +23,10 @@ interface Running {
 let log: ChildLog;
 let connections: RunnerInit["connections"] = {};
 let running: Running | null = null;
+/** Whether something of an earlier attempt still goes on here. */
+let tainted = false;
+/** The attempt that the code which runs now was started by. */
+const current = new AsyncLocalStorage<Running>();
 
 function send(message: FromChild): void {
   if (process.connected) process.send?.(message);
@@ -32,13 +37,18 @@ function finish(from: Running, ended: { result: ReturnType<typeof resultOfError>
   if (running !== from) return;
   running = null;
   log.end(from.task.attemptId);
-  send({ type: "done", attemptId: from.task.attemptId, ...ended });
+  send({ type: "done", attemptId: from.task.attemptId, ...ended, ...(tainted ? { unsound: true } : {}) });
 }
 
 async function run(task: ClaimedTask, bundlePath: string | null): Promise<void> {
   const mine: Running = { task, abort: new AbortController() };
   running = mine;
-  process.env.QFLOW_ATTEMPT = task.attemptId;
+  process.env.QFLOW_ATTEMPT = task.token;
+  await current.run(mine, () => execute(mine, bundlePath));
+}
+
+async function execute(mine: Running, bundlePath: string | null): Promise<void> {
+  const { task } = mine;
   try {
     if (bundlePath === null) throw new Error("a runner was given a task without a bundle");
     const functionOf = await loadTasks(bundlePath);
@@ -60,10 +70,18 @@ function fail(from: Running, error: unknown, unsound?: true): void {
   finish(from, unsound ? { result, unsound } : { result });
 }
 
-/** An error nobody awaited belongs to the attempt that runs; the process is not to be trusted afterwards. */
+/**
+ * An error nobody awaited belongs to the attempt that started what threw it. That of an earlier attempt must not fail the one
+ * that runs now; but the process is not to be trusted any longer.
+ */
 function onStray(error: unknown): void {
-  if (running) fail(running, error, true);
-  else process.exit(1);
+  const owner = current.getStore() ?? running;
+  if (owner !== null && owner === running) fail(owner, error, true);
+  else {
+    tainted = true;
+    // Ending itself here could hit an attempt that is already on its way: the worker decides.
+    if (running === null) send({ type: "unsound" });
+  }
 }
 
 function stop(attemptId: string, reason: StopReason): void {

@@ -112,6 +112,10 @@ export class Runner {
 
   #onMessage(message: FromChild): void {
     const current = this.#current;
+    if (message.type === "unsound") {
+      this.#unsound = true;
+      if (!current) this.kill();
+    }
     if (message.type !== "done" || current?.task.attemptId !== message.attemptId) return;
     current.result = message.result;
     if (message.unsound || this.#child.outputClosed) this.#unsound = true;

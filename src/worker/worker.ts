@@ -1,4 +1,5 @@
 /** A worker: claims task instances, runs them in child processes, tells how they ended. */
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config.ts";
@@ -31,6 +32,7 @@ import {
   WORKER_MARKER,
   workerMarker,
 } from "./sweep.ts";
+import { removeDeadFolders, workerFolder } from "./worker-folder.ts";
 
 /** What a worker is started with. */
 export interface WorkerOptions extends ExecutorOptions {
@@ -60,6 +62,10 @@ const DRAIN_MS = 60_000;
 /** Between TERM and KILL of what operators left running when the worker stops. */
 const LEFTOVER_MS = 5000;
 const SWEEP_EVERY_MS = 30_000;
+/** How long a stopping worker waits for attempts it hands back; longer than the ladder of an operator takes. */
+const HAND_BACK_MS = 45_000;
+/** How long it waits for one answer of the database. */
+const FAREWELL_MS = 5000;
 /** How long a worker that stops tries to tell its last outcomes. */
 const LAST_WORDS_MS = 15_000;
 
@@ -73,6 +79,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
 class RunningWorker implements Worker {
   readonly #database: Database;
   readonly #config: Config;
+  readonly #folder: string;
   readonly #slots: { functions: number; operators: number };
   readonly #marker: Awaited<ReturnType<typeof workerMarker>>;
   readonly #warn: (message: string) => void;
@@ -84,6 +91,7 @@ class RunningWorker implements Worker {
   #sweeper: NodeJS.Timeout | null = null;
   #stopListening: () => Promise<void> = async () => {};
   #stopping: Promise<void> | null = null;
+  #handsBack = false;
   #hurry = Promise.withResolvers<void>();
   #allOver: (() => void) | null = null;
 
@@ -97,13 +105,18 @@ class RunningWorker implements Worker {
     const warn = this.#warn;
     const masker = createMasker([...secretsOf(config.connections), config.lineage?.token ?? ""]);
     const folder = join(config.home, "tmp");
-    const backlog = new LogBacklog(join(folder, `logs-${marker.value.replaceAll(":", "-")}.jsonl`));
+    this.#folder = workerFolder(folder, marker.value);
+    const backlog = new LogBacklog(join(this.#folder, "logs.jsonl"));
     this.#sink = new LogSink({ masker, backlog, warn, append: (batches) => appendLog(database, batches) });
-    this.#executors = createExecutors(options, marker.value, {
-      line: (attemptId, line, bytesCut) => this.#sink.add(attemptId, line, bytesCut),
-      ended: (attemptId, end) => this.#attempts.ended(attemptId, end),
-      warn: (message) => warn(masker.mask(message)),
-    });
+    this.#executors = createExecutors(
+      options,
+      { marker: marker.value, folder: this.#folder },
+      {
+        line: (attemptId, line, bytesCut) => this.#sink.add(attemptId, line, bytesCut),
+        ended: (attemptId, end) => this.#attempts.ended(attemptId, end),
+        warn: (message) => warn(masker.mask(message)),
+      },
+    );
     this.#attempts = new Attempts({
       ...this.#executors,
       bundles: createBundleCache(join(folder, "bundles"), (hash) => fetchBundle(database, hash)),
@@ -126,6 +139,7 @@ class RunningWorker implements Worker {
   }
 
   async start(): Promise<void> {
+    await removeDeadFolders(join(this.#config.home, "tmp"));
     const left = await sweepDeadWorkers(this.#config.environment[INSTANCE_MARKER] ?? "");
     if (left > 0) this.#warn(`ended ${left} processes that a dead worker had left`);
     await this.#session.start();
@@ -184,8 +198,11 @@ class RunningWorker implements Worker {
       this.#warn(`attempt ${attemptId} was fenced: its outcome was not taken`);
       this.#attempts.stop(attemptId, "fenced");
     }
-    for (const task of reply.claimed) this.#attempts.start(task);
-    // What was claimed by the call that was under way when the worker began to stop goes back with the rest.
+    for (const task of reply.claimed) {
+      this.#attempts.start(task);
+      // Claimed by a call whose answer was lost, and asked for again while this worker stops.
+      if (this.#handsBack) this.#attempts.stop(task.attemptId, "shutdown");
+    }
   }
 
   #onOver(): void {
@@ -202,29 +219,24 @@ class RunningWorker implements Worker {
   }
 
   async #stop(): Promise<void> {
-    await drainWorker(this.#database, this.workerId).catch(() => {});
-    const timer = new AbortController();
+    // What the call under way claims is waited for like the rest.
+    await within(Promise.all([drainWorker(this.#database, this.workerId), this.#claims.callEnded()]), FAREWELL_MS);
     const idle = this.#untilIdle();
-    await Promise.race([
-      idle,
-      this.#hurry.promise,
-      sleep(DRAIN_MS, undefined, { signal: timer.signal }).catch(() => {}),
-    ]);
-    timer.abort();
+    await within(Promise.race([idle, this.#hurry.promise]), DRAIN_MS);
+    this.#handsBack = true;
     this.#attempts.stopAll("shutdown");
-    await idle;
+    await within(idle, HAND_BACK_MS);
     await this.#lastWords();
-    await this.#claims.stop();
-    await this.#session.stop();
-    await this.#stopListening();
+    await within(this.#claims.stop(), FAREWELL_MS);
+    await within(this.#session.stop(), FAREWELL_MS);
+    await within(this.#stopListening(), FAREWELL_MS);
     if (this.#sweeper) clearInterval(this.#sweeper);
     this.#sink.end();
     await Promise.all([this.#executors.functions.close(), this.#executors.operators.close()]);
     // What operators keep running between attempts ends in peace.
     await sweepMarked(WORKER_MARKER, this.#marker.value, LEFTOVER_MS);
-    await endWorker(this.#database, this.workerId).catch((error: unknown) =>
-      this.#warn(`end of session: ${String(error)}`),
-    );
+    await rm(this.#folder, { recursive: true, force: true });
+    await within(endWorker(this.#database, this.workerId), FAREWELL_MS);
   }
 
   async #untilIdle(): Promise<void> {
@@ -238,4 +250,12 @@ class RunningWorker implements Worker {
   async #lastWords(): Promise<void> {
     for (let waited = 0; this.#claims.untold > 0 && waited < LAST_WORDS_MS; waited += 20) await sleep(20);
   }
+}
+
+/** Waits for the end of something, whichever it is, but not forever: a worker stops also without its database. */
+async function within(ends: Promise<unknown>, ms: number): Promise<void> {
+  const timer = new AbortController();
+  const late = sleep(ms, undefined, { signal: timer.signal }).catch(() => {});
+  await Promise.race([ends.catch(() => {}), late]);
+  timer.abort();
 }

@@ -97,3 +97,13 @@ test("a task that closes its own output ends at once, and the next one has a log
   t.is((await runEnd(db, speaks)).state, "success");
   t.deepEqual(await logOf(db, speaks), ["stdout here"]);
 });
+
+test("a stray error of an earlier attempt does not fail the one that runs", async (t) => {
+  const { db } = await bench(t, { QFLOW_RUNNERS: "1" });
+  await deploy(db, oneTask("leaves", 'setTimeout(() => { throw new Error("late"); }, 300); return process.pid;'));
+  await deploy(db, oneTask("innocent", "await new Promise((next) => setTimeout(next, 800)); return process.pid;"));
+  const leaves = await trigger(db, "leaves");
+  t.is((await runEnd(db, leaves)).state, "success");
+  const innocent = await trigger(db, "innocent");
+  t.is((await runEnd(db, innocent)).state, "success");
+});
