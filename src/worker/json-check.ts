@@ -7,7 +7,7 @@ export const MAX_RESULT_LENGTH = 64 * 1024 * 1024;
 
 const DEEPEST = 1000;
 
-/** A checked result: the value and whether it may be stored. */
+/** What is wrong with a value, and where. */
 interface Fault {
   path: string;
   what: string;
