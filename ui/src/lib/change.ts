@@ -12,7 +12,9 @@ export function isAffected(key: readonly unknown[], change: ChangeEvent): boolea
     if (part === "run") return change.runs.some((entry) => entry.dag_id === id && entry.dag_run_id === run);
     return change.dags.includes(String(id)) || change.runs.some((entry) => entry.dag_id === id);
   }
-  if (kind === "datasets" || kind === "lineage" || kind === "files") return change.datasets.length > 0;
+  // Files move from state to state while a run goes.
+  if (kind === "files") return change.datasets.length > 0 || change.runs.length > 0;
+  if (kind === "datasets" || kind === "lineage") return change.datasets.length > 0;
   if (kind === "dataset" || kind === "insight") return change.datasets.includes(String(id));
   return false;
 }

@@ -3,7 +3,11 @@ import { useRouter } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { KeyHelp } from "./key-help.tsx";
 
-const Palette = lazy(() => import("./palette.tsx"));
+const loadPalette = () => import("./palette.tsx");
+const Palette = lazy(loadPalette);
+
+/** Letters typed right after the key must not be lost while the palette is being fetched. */
+const PRELOAD_AFTER_MS = 2000;
 
 type Overlay = "palette" | "keys";
 
@@ -23,6 +27,10 @@ export function useOverlays(): OverlayState {
   const open = useCallback((overlay: Overlay) => setShown(overlay), []);
   const close = useCallback(() => setShown(null), []);
   useEffect(() => {
+    const timer = setTimeout(() => void loadPalette(), PRELOAD_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  useEffect(() => {
     let chordUntil = 0;
     const onKey = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
@@ -30,7 +38,7 @@ export function useOverlays(): OverlayState {
         setShown((current) => (current === "palette" ? null : "palette"));
         return;
       }
-      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || shown !== null || isTyping(event.target)) return;
       const place = GO_TO[event.key as keyof typeof GO_TO];
       if (place !== undefined && performance.now() < chordUntil) void router.navigate({ to: place });
       chordUntil = event.key === "g" ? performance.now() + CHORD_MS : 0;
@@ -38,7 +46,7 @@ export function useOverlays(): OverlayState {
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [router]);
+  }, [router, shown]);
   return { shown, open, close };
 }
 

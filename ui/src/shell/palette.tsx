@@ -33,7 +33,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const router = useRouter();
   const [text, setText] = useState("");
   const [marked, setMarked] = useState(0);
-  const options = useOptions(useDeferredValue(text.trim()));
+  const options = useOptions(text.trim());
   const at = Math.min(marked, options.length - 1);
 
   const open = (option: Option | undefined) => {
@@ -116,18 +116,25 @@ function PaletteOption({ option, index, isMarked, startsGroup, onOpen, onMark }:
   );
 }
 
+/** What fits the text at this moment: Enter never opens what fitted the letters before. */
 function useOptions(text: string): Option[] {
-  const dags = useQuery(dagSearchQuery(text));
-  const datasets = useQuery(datasetSearchQuery(text));
+  const asked = useDeferredValue(text);
+  const dags = useQuery(dagSearchQuery(asked));
+  const datasets = useQuery(datasetSearchQuery(asked));
   const runs = useQuery(anyRunsQuery("palette", { limit: RECENT_RUNS, order_by: "-run_after" }));
   const wanted = text.toLowerCase();
   const places = PLACES.filter((place) => place.label.toLowerCase().includes(wanted));
   const foundRuns = (runs.data?.dag_runs ?? []).filter((run) =>
     `${run.dag_id} ${run.dag_run_id}`.toLowerCase().includes(wanted),
   );
+  // What was found for the letters before stays until the answer comes; only what still fits is offered.
+  const foundDags = (dags.data?.dags ?? []).filter((dag) => dag.dag_id.toLowerCase().includes(wanted));
+  const foundDatasets = (datasets.data?.datasets ?? []).filter((dataset) =>
+    `${dataset.id} ${dataset.description ?? ""}`.toLowerCase().includes(wanted),
+  );
   return [
     ...places,
-    ...(dags.data?.dags ?? []).map((dag): Option => {
+    ...foundDags.map((dag): Option => {
       const href = `/dags/${encodeURIComponent(dag.dag_id)}`;
       return { key: dag.dag_id, group: "DAGs", label: dag.dag_id, detail: scheduleInWords(dag), href };
     }),
@@ -142,7 +149,7 @@ function useOptions(text: string): Option[] {
         href,
       };
     }),
-    ...(datasets.data?.datasets ?? []).map((dataset): Option => {
+    ...foundDatasets.map((dataset): Option => {
       const href = `/datasets/${encodeURIComponent(dataset.id)}`;
       return { key: dataset.id, group: "Datasets", label: dataset.id, detail: dataset.description ?? "", href };
     }),

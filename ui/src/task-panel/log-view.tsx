@@ -1,6 +1,6 @@
 /** The log of one try: follows while one is at its end, stops when one scrolls up, finds, wraps, links lines. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { ErrorNote, Skeleton } from "../components/feedback.tsx";
 import { Icon } from "../components/icon.tsx";
 import { stripAnsi } from "../lib/ansi.ts";
@@ -45,9 +45,11 @@ export function LogView({ at, tryNumber, line, onLine }: Props) {
   useEffect(() => {
     if (total > 0) need(first, last);
   }, [need, first, last, total]);
-  useEffect(() => {
-    if (isFollowing && total > 0) rows.scrollToIndex(total - 1, { align: "end" });
-  }, [isFollowing, total, rows]);
+  const height = rows.getTotalSize();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: to the end again whenever the lines become more or higher
+  useLayoutEffect(() => {
+    if (isFollowing && scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
+  }, [isFollowing, height]);
   const isThere = line !== undefined && line <= total;
   // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls once, when the named line has come
   useEffect(() => {
@@ -117,7 +119,7 @@ export function LogView({ at, tryNumber, line, onLine }: Props) {
         {!log.isLoading && total === 0 && (
           <p className="log-empty muted">{log.isComplete ? "This try wrote nothing." : "Nothing written yet."}</p>
         )}
-        <div className="log-inner" style={{ height: rows.getTotalSize() }}>
+        <div className="log-inner" style={{ height }}>
           {items.map((item) => (
             <div
               key={item.key}

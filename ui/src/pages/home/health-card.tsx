@@ -1,6 +1,5 @@
 /** Whether the parts of qflow are there. */
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
 import { ErrorNote } from "../../components/feedback.tsx";
 import { StateMark } from "../../components/state-mark.tsx";
 import { Ago } from "../../components/time.tsx";
@@ -17,13 +16,17 @@ export function HealthCard() {
       {health.data && (
         <table className="home-table">
           <tbody>
-            <Part name="Database" status={health.data.metadatabase.status} />
-            <Part name="Scheduler" status={health.data.scheduler.status}>
-              <Ago at={health.data.scheduler.latest_scheduler_heartbeat} />
-            </Part>
-            <Part name={plural(health.data.worker.count, "worker")} status={health.data.worker.status}>
-              <Ago at={health.data.worker.latest_worker_heartbeat} />
-            </Part>
+            <Part name="Database" status={health.data.metadatabase.status} seen={null} />
+            <Part
+              name="Scheduler"
+              status={health.data.scheduler.status}
+              seen={health.data.scheduler.latest_scheduler_heartbeat}
+            />
+            <Part
+              name={plural(health.data.worker.count, "worker")}
+              status={health.data.worker.status}
+              seen={health.data.worker.latest_worker_heartbeat}
+            />
           </tbody>
         </table>
       )}
@@ -48,7 +51,8 @@ export function HealthCard() {
   );
 }
 
-function Part({ name, status, children }: { name: string; status: string | null; children?: ReactNode }) {
+/** `seen` = when it last said that it is there. */
+function Part({ name, status, seen }: { name: string; status: string | null; seen: string | null }) {
   const isHealthy = status === "healthy";
   return (
     <tr>
@@ -59,7 +63,7 @@ function Part({ name, status, children }: { name: string; status: string | null;
         </span>
       </td>
       <td className="right muted">
-        {isHealthy ? "healthy" : (status ?? "not there")} {status !== null && children}
+        {isHealthy ? "healthy" : seen === null ? "not there" : "last seen"} {seen !== null && <Ago at={seen} />}
       </td>
     </tr>
   );

@@ -1,4 +1,5 @@
 /** Which run's states are shown. */
+import { useId } from "react";
 import { At } from "../../../components/time.tsx";
 import { lookOf } from "../../../lib/states.ts";
 import type { GridColumn } from "../grid/grid-model.ts";
@@ -11,12 +12,20 @@ interface Props {
 }
 
 export function RunChooser({ columns, chosen, onChoose }: Props) {
+  const id = useId();
   if (columns.length === 0) return null;
   const run = columns.find((column) => column.run.dag_run_id === chosen)?.run;
   return (
-    <label className="row">
-      <span className="muted">Run</span>
-      <select className="field run-chooser" value={chosen ?? ""} onChange={(event) => onChoose(event.target.value)}>
+    <div className="row">
+      <label className="muted" htmlFor={id}>
+        Run
+      </label>
+      <select
+        id={id}
+        className="field run-chooser"
+        value={chosen ?? ""}
+        onChange={(event) => onChoose(event.target.value)}
+      >
         {columns.toReversed().map(({ run: entry }) => (
           <option key={entry.dag_run_id} value={entry.dag_run_id}>
             {entry.dag_run_id} · {lookOf(entry.state).word}
@@ -28,6 +37,6 @@ export function RunChooser({ columns, chosen, onChoose }: Props) {
           <At at={run.start_date} />
         </span>
       )}
-    </label>
+    </div>
   );
 }
