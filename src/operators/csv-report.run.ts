@@ -158,14 +158,16 @@ class ReportWork {
     return written;
   }
 
-  /** Uploads what was written: under a temporary name, then renamed. */
+  /**
+   * Uploads what was due: under a temporary name, then renamed. Files that did not change are sent too, since an attempt may have been
+   * killed after it wrote them and before it sent them.
+   */
   async deliver(written: readonly Written[]): Promise<void> {
     const target = this.#config.deliver;
-    const files = written.filter(({ file }) => file.changed);
-    if (!target || files.length === 0) return;
+    if (!target || written.length === 0) return;
     const ftp = await openFtp(this.#context.connection(target.connection), this.#context.signal);
     try {
-      for (const { file } of files) {
+      for (const { file } of written) {
         const { size } = await stat(file.path);
         await ftp.upload(createReadStream(file.path), posix.join(target.path, basename(file.path)), size);
       }

@@ -7,6 +7,8 @@ export interface ActualTable {
   readonly columns: readonly { name: string; type: string; comment: string }[];
   readonly partitionedBy: readonly { name: string; type: string; comment: string }[];
   readonly comment: string;
+  /** As shown: `[key=value, key=value]`. */
+  readonly properties: string;
   readonly viewText: string | null;
 }
 
@@ -50,6 +52,7 @@ export function readDescription(rows: readonly (readonly unknown[])[]): ActualTa
     columns: all.filter((column) => !names.has(column.name)),
     partitionedBy,
     comment: details.get("Comment") ?? "",
+    properties: details.get("Table Properties") ?? "[]",
     viewText: details.get("View Text") ?? null,
   };
 }
@@ -98,7 +101,16 @@ export function planTable(wanted: HiveTable, actual: ActualTable | null): DdlPla
   if (wanted.comment !== undefined && wanted.comment !== actual.comment) {
     statements.push(`COMMENT ON TABLE ${quoted(wanted.name)} IS ${literal(wanted.comment)}`);
   }
+  const properties = Object.entries(wanted.properties).filter((one) => !hasProperty(actual, one));
+  if (properties.length > 0) {
+    const list = propertyList(Object.fromEntries(properties));
+    statements.push(`ALTER TABLE ${quoted(wanted.name)} SET TBLPROPERTIES (${list})`);
+  }
   return { statements: [...statements, ...repair(wanted)], refusals };
+}
+
+function hasProperty(actual: ActualTable, [key, value]: [string, string]): boolean {
+  return `, ${actual.properties.slice(1, -1)}, `.includes(`, ${key}=${value}, `);
 }
 
 /** Statements for one view; `actual` null = it does not exist. */

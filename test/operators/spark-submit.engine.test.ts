@@ -15,7 +15,7 @@ const REPORT = [
   "print('hello from the job', sys.argv[1:])",
 ];
 
-function copyJob(home: string, from: string, to: string): string[] {
+function summaryJob(home: string, from: string, to: string): string[] {
   return [
     ...REPORT,
     `spark.range(100).selectExpr('id', 'id % 7 as k').write.mode('overwrite').parquet('${home}/${from}')`,
@@ -47,8 +47,8 @@ async function starts(world: SparkWorld): Promise<string[]> {
 
 test.serial("an own driver: result, log, progress, handle, lineage", async (t) => {
   const world = await sparkWorld(t);
-  await world.application("copy.py", copyJob(world.home, "a", "b"));
-  const config = { application: "jobs/copy.py", args: ["--x", { deep: [1] }], input: { n: 5 } };
+  await world.application("summary.py", summaryJob(world.home, "a", "b"));
+  const config = { application: "jobs/summary.py", args: ["--x", { deep: [1] }], input: { n: 5 } };
   const { value, error, text, recorded, attempt } = await world.submit(config);
   t.is(error, null);
   t.deepEqual(value, { rows: 7, given: { n: 5 }, args: ["--x", '{"deep":[1]}'] });
@@ -82,7 +82,7 @@ test.serial(
     t.teardown(() => warmPoolOf(world.config).close());
     await world.application("helper.py", ["value = 1"]);
     await world.application("first.py", [
-      ...copyJob(world.home, "a", "b").slice(0, -1),
+      ...summaryJob(world.home, "a", "b").slice(0, -1),
       "import helper, logging, atexit",
       "print('helper', helper.value)",
       "spark.range(1).createOrReplaceTempView('left_behind')",

@@ -1,0 +1,33 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import test from "ava";
+import type { QflowError } from "../../src/errors.ts";
+import * as operators from "../../src/operators/index.ts";
+import { loadOperator } from "../../src/operators/registry.ts";
+import type { OperatorContext } from "../../src/operators/run.ts";
+
+const FOLDER = join(import.meta.dirname, "../../src/operators");
+
+test("every run module is registered and every declaration is exported and documented", async (t) => {
+  const files = readdirSync(FOLDER).filter((name) => name.endsWith(".run.ts"));
+  const docs = readdirSync(join(import.meta.dirname, "../../docs/operators"));
+  const exported = new Map<string, unknown>(Object.entries(operators));
+  t.true(files.length > 0);
+  for (const file of files) {
+    const name = file.replace(".run.ts", "");
+    t.is(typeof (await loadOperator(name.replaceAll("-", "_"))), "function");
+    const declared = name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+    t.is(typeof exported.get(declared), "function", declared);
+    t.true(docs.includes(`${name}.md`), `docs/operators/${name}.md`);
+  }
+});
+
+test("an unknown operator and a config that does not fit are refused by name", async (t) => {
+  const unknown = await t.throwsAsync(loadOperator("nope"));
+  t.is((unknown as QflowError).code, "OPERATOR_UNKNOWN");
+  const operator = await loadOperator("ftp_ingest");
+  const error = t.throws(() => void operator({ connection: 5 }, {} as OperatorContext), {
+    message: /config connection/,
+  });
+  t.is((error as QflowError).code, "OPERATOR_CONFIG");
+});
