@@ -1,5 +1,5 @@
 /** A folder of DAG files → what each declares. */
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import { type Bundle, bundleFile } from "./bundle.ts";
 import { findDagFiles, stampOf } from "./find-files.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -44,7 +44,8 @@ export interface LoadOptions {
  * Loads every DAG file under a folder. What is wrong with a file is in its `error` and hurts no other. Of two files with one
  * DAG id the second (by path) is the wrong one. Throws CONFIG_INVALID where the folder cannot be read.
  */
-export async function loadDags(dir: string, options: LoadOptions = {}): Promise<LoadedDags> {
+export async function loadDags(folder: string, options: LoadOptions = {}): Promise<LoadedDags> {
+  const dir = resolve(folder);
   const paths = await findDagFiles(dir);
   const sandbox = options.sandbox ?? openSandboxPool();
   const before = options.previous?.evaluated;
