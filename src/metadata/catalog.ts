@@ -186,7 +186,10 @@ export async function personalTables(sql: Sql): Promise<string[]> {
 
 const SYNCED_LAYERS = ["standardized", "conformed", "enriched"];
 
-/** Tables written by runs that have ended since the catalog last looked at them, oldest write first. */
+/**
+ * Tables written by runs that have ended since the catalog last looked at them, oldest write first. Counting rows takes the
+ * lake's engine away from runs, so while one is going only writes older than three minutes count.
+ */
 export async function tablesToSync(sql: Sql): Promise<string[]> {
   const found = await sql.query<{ name: string }>(
     `select d.name from catalog_dataset d
@@ -195,6 +198,7 @@ export async function tablesToSync(sql: Sql): Promise<string[]> {
          join task_attempt a on a.attempt_id = w.attempt_id join dag_run r on r.id = a.dag_run_id
        where r.ended_at is not null) w
      where d.kind = 'table' and d.layer = any ($1) and w.at > coalesce(d.synced_at, '-infinity')
+       and (w.at < now() - interval '3 minutes' or not exists (select from dag_run where state = 'running'))
      order by w.at limit 50`,
     [SYNCED_LAYERS],
   );
