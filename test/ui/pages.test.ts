@@ -4,6 +4,7 @@ import type { BrowserContext, Page } from "playwright-core";
 import { INSIGHTS } from "../../src/api/insights.ts";
 import type { RunningApi } from "../../src/api/server.ts";
 import type { Database } from "../../src/metadata/database.ts";
+import { buildWebClient } from "../../ui/build.ts";
 import { testDatabase } from "../support/database.ts";
 import { seedCatalog } from "./support/catalog.ts";
 import { insightAnswer, SQL_ANSWER } from "./support/insights.ts";
@@ -17,7 +18,7 @@ import {
   seedRunning,
   seedRuns,
 } from "./support/seed.ts";
-import { BROWSER, buildClient, logIn, startBrowser, startSite } from "./support/site.ts";
+import { BROWSER, logIn, startBrowser, startSite } from "./support/site.ts";
 
 const RUNS = 4;
 
@@ -41,7 +42,7 @@ const browserTest = BROWSER ? test.serial : test.serial.skip;
 test.before(async (t) => {
   if (!BROWSER) return;
   t.timeout(120_000);
-  await buildClient();
+  await buildWebClient();
   const db = await testDatabase(later);
   await seedDags(db);
   await seedRuns(db, RUNS);
