@@ -28,6 +28,10 @@ export function openDatabase(url: string, options: { max: number; applicationNam
   });
   // An idle client that loses its server emits here; the pool replaces it on the next query.
   pool.on("error", () => {});
+  // So does a client between two statements of a transaction; its next statement says so where it is handled.
+  pool.on("connect", (client) => {
+    client.on("error", () => {});
+  });
   return {
     url,
     query: (text, values) => pool.query(text, values),
