@@ -165,16 +165,6 @@ export async function showDataset(sql: Sql, name: string): Promise<DatasetDetail
   return row;
 }
 
-/** Columns of a dataset that hold personal data. */
-export async function personalColumns(sql: Sql, name: string): Promise<string[]> {
-  const found = await sql.query<{ column_name: string }>(
-    `select n.column_name from catalog_column_note n join catalog_dataset d using (dataset_id)
-     where d.name = $1 and n.classification like 'pii.%' order by 1`,
-    [name],
-  );
-  return found.rows.map((row) => row.column_name);
-}
-
 /** Tables of the lake that hold personal data. */
 export async function personalTables(sql: Sql): Promise<string[]> {
   const found = await sql.query<{ name: string }>(
