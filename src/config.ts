@@ -33,9 +33,11 @@ const schema = z.object({
   batchGraceSeconds: z.number().min(0),
   runners: z.number().int().min(1),
   spark: sparkSchema.nullable(),
-  /** Most warm Spark drivers of a worker at once, and the seconds after which an idle one is stopped. */
-  sparkDrivers: z.number().int().min(1),
+  /** Most warm Spark drivers of a worker at once (0 = every application gets its own), and the seconds after which an idle one is stopped. */
+  sparkDrivers: z.number().int().min(0),
   sparkIdleSeconds: z.number().positive(),
+  /** Whether the first warm driver is started with the worker or with the first application. */
+  sparkStart: z.enum(["eager", "lazy"]),
   /** Where Spark's OpenLineage listener posts, and the token it uses. */
   lineage: z.object({ url: z.string(), token: z.string() }).nullable(),
   connections: z.record(z.string(), z.custom<Connection>()),
@@ -68,6 +70,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     spark: sparkFrom(env),
     sparkDrivers: numberFrom(env.QFLOW_SPARK_DRIVERS, 1),
     sparkIdleSeconds: numberFrom(env.QFLOW_SPARK_IDLE, 1800),
+    sparkStart: env.QFLOW_SPARK_START ?? "lazy",
     lineage: env.QFLOW_LINEAGE_URL ? { url: env.QFLOW_LINEAGE_URL, token: env.QFLOW_LINEAGE_TOKEN ?? "" } : null,
     connections: connectionsFrom(env),
     environment: inheritedFrom(env),

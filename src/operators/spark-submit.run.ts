@@ -28,7 +28,8 @@ export async function run(config: SparkSubmitConfig, context: OperatorContext): 
       words.add(text);
       logLine(context, stream, text);
     };
-    const end = await (config.session === "warm" ? runWarm(job, context, line) : runInOwnDriver(job, context, line));
+    const warm = config.session === "warm" && context.config.sparkDrivers > 0;
+    const end = await (warm ? runWarm(job, context, line) : runInOwnDriver(job, context, line));
     assertSucceeded(end, words);
     const result = await readResult(job);
     await awaitLineage(context);

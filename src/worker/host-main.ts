@@ -8,6 +8,7 @@ import { resolveTokens } from "../dag/tokens.ts";
 import { type Database, openDatabase } from "../metadata/database.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
 import { announcesItself, loadOperator } from "../operators/registry.ts";
+import { prewarmSpark } from "../operators/spark/warm-pool.ts";
 import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
 import { buildOperatorContext } from "./operator-context.ts";
 import type { FromChild, HostInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
@@ -85,6 +86,8 @@ function onMessage(message: ToChild<HostInit>): void {
     const current = () => attempt.getStore() ?? null;
     captureConsole(log, { log: "stdout", info: "stdout", debug: "debug", warn: "warn", error: "error" }, current);
     send({ type: "ready" });
+    // The first application that needs it would meet the same failure, and tell it in its log.
+    if (message.config.sparkStart === "eager") prewarmSpark(message.config).catch(() => {});
   } else if (message.type === "run") void run(message.task);
   else if (message.type === "stop") stop(message.attemptId, message.reason);
 }

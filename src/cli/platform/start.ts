@@ -108,6 +108,7 @@ function processEnvironment(context: CommandContext, config: Config, engines: Ru
   return {
     ...Object.fromEntries(given),
     ...engines.environment(),
+    QFLOW_SPARK_START: "eager",
     QFLOW_PORT: String(config.port),
     QFLOW_LINEAGE_URL: `http://${config.host}:${config.port}/api/v1/lineage`,
     QFLOW_LINEAGE_TOKEN: randomBytes(24).toString("base64url"),

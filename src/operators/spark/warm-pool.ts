@@ -122,10 +122,10 @@ export function warmPoolOf(config: Config): WarmPool {
 
 /**
  * Starts one warm driver ahead of its first job, in this process; a host calls it when it starts. Resolves when the driver is ready and
- * does nothing where no Spark is set up.
+ * does nothing where no Spark is set up or no driver is kept warm.
  */
 export async function prewarmSpark(config: Config): Promise<void> {
-  if (config.spark === null) return;
+  if (config.spark === null || config.sparkDrivers === 0) return;
   const pool = warmPoolOf(config);
   await pool.release(await pool.acquire(new AbortController().signal));
 }
