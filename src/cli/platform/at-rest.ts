@@ -1,6 +1,7 @@
 /** `--once`: lets the platform load everything that is visible now, and waits until nothing is left to do. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { QflowError } from "../../errors.ts";
+import { tablesToSync } from "../../metadata/catalog.ts";
 import { clearTasks } from "../../metadata/clear.ts";
 import type { Database } from "../../metadata/database.ts";
 import { createRun } from "../../metadata/runs.ts";
@@ -20,6 +21,7 @@ export const ARRIVALS = { dagId: "qcompany_arrivals", taskId: "arrivals" } as co
 const POLL_MS = 500;
 /** How long files that still change or lack a sibling are left alone before the server is looked at again. */
 const LOOK_AGAIN_MS = 2_000;
+const CATALOGUED_MS = 60_000;
 
 /** How it ended. */
 export interface Rest {
@@ -44,6 +46,14 @@ export async function untilAtRest(database: Database, say: (text: string) => voi
       say(`Waiting for the rest of batch ${open.join(", ")}`);
       await sleep(LOOK_AGAIN_MS, undefined, { signal });
     } else if (fresh.length === 0) return { failed: await failedRuns(database, 0) };
+  }
+}
+
+/** Waits, a minute at most, until the API has looked up in the catalog what the runs have written. */
+export async function untilCatalogued(database: Database, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + CATALOGUED_MS;
+  while ((await tablesToSync(database)).length > 0 && performance.now() < deadline) {
+    await sleep(POLL_MS, undefined, { signal });
   }
 }
 

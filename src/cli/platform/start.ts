@@ -13,7 +13,7 @@ import { storeDags } from "../dag-loader.ts";
 import { EXIT, say } from "../output.ts";
 import type { CommandContext } from "../program.ts";
 import { untilSignal } from "../signals.ts";
-import { ARRIVALS, retryFailedRuns, untilAtRest } from "./at-rest.ts";
+import { ARRIVALS, retryFailedRuns, untilAtRest, untilCatalogued } from "./at-rest.ts";
 import { keepFeeding, prepareFeed } from "./feeder.ts";
 import { type Processes, settleApiPort, startProcesses } from "./processes.ts";
 
@@ -123,6 +123,7 @@ async function workOnce({ config, database, processes }: RunningPlatform, stoppe
     await retryFailedRuns(database);
     await unpausePlatform(database);
     const rest = await untilAtRest(database, say, ending.signal);
+    await untilCatalogued(database, ending.signal);
     for (const run of rest.failed)
       say(`✕ ${run.dagId} ${run.runId} failed: npx qflow runs show ${run.dagId} '${run.runId}'`);
     if (rest.failed.length === 0) say(`● Everything is loaded. Reports: ${join(config.reportsDir, "b2b")}`);
