@@ -107,12 +107,12 @@ export async function markStable(sql: Sql, fileIds: readonly number[]): Promise<
   );
 }
 
-/** The whole content has been read and is known by its hash; it is not published yet. */
-export async function markFetched(sql: Sql, fileId: number, sha256: string): Promise<void> {
+/** The whole content of a version has been read as it was listed. Nothing happens where it is listed otherwise by now. */
+export async function markFetched(sql: Sql, file: PendingFile, sha256: string): Promise<void> {
   await sql.query(
     `update file_manifest set state = 'fetched', sha256 = $2, fetched_at = now()
-      where file_id = $1 and state in ('seen', 'stable', 'fetched')`,
-    [fileId, sha256],
+      where file_id = $1 and state in ('seen', 'stable', 'fetched') and (bytes, ftp_time) is not distinct from ($3, $4)`,
+    [file.fileId, sha256, file.bytes, file.ftpTime],
   );
 }
 
@@ -128,9 +128,10 @@ export interface Landing {
 
 /**
  * Records a published version: gives it its place in the order of arrival, and decides whether it is a duplicate of live content
- * and which older contents of the same name it replaces. Call inside a transaction. A version landed before stays as it is.
+ * and which older contents of the same name it replaces. Call inside a transaction. Returns `not fetched`, and changes nothing,
+ * when somebody else landed the version meanwhile or it is listed with another size or time by now.
  */
-export async function landFile(sql: Sql, landing: Landing): Promise<void> {
+export async function landFile(sql: Sql, landing: Landing): Promise<"landed" | "not fetched"> {
   // Two landings of one feed decide one after the other, so that each sees the other's content.
   await sql.query(
     "select pg_advisory_xact_lock(hashtext('file_manifest'), hashtext(feed)) from file_manifest where file_id = $1",
@@ -142,9 +143,13 @@ export async function landFile(sql: Sql, landing: Landing): Promise<void> {
     landing.landedBy,
     landing.sameContentUnder === "any name",
   ]);
-  if (landed.rows[0]?.again !== false) return;
-  await sql.query(REPLACE_OLDER, [landing.fileId]);
-  await sql.query(PROMOTE, [landing.fileId]);
+  const [row] = landed.rows;
+  if (row === undefined) return "not fetched";
+  if (!row.again) {
+    await sql.query(REPLACE_OLDER, [landing.fileId]);
+    await sql.query(PROMOTE, [landing.fileId]);
+  }
+  return "landed";
 }
 
 // `again`: the content its own name holds already, delivered with a new time. Nothing is replaced then. Content of another name is no

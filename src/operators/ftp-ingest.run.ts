@@ -134,13 +134,13 @@ async function landOne(
     progress: (bytes) => context.progress(`fetching ${basename(file.path)}`, bytes, file.bytes),
   });
   await context.publishPermit();
-  await markFetched(context.database, file.fileId, fetched.sha256);
+  await markFetched(context.database, file, fetched.sha256);
   const stagedPath = await publishFile(fetched, {
     folder: stagingFolder(stagingDir, file, context.config.timezone),
     name: basename(file.path),
     version: file.version,
   });
-  await context.database.transaction((sql) =>
+  const outcome = await context.database.transaction((sql) =>
     landFile(sql, {
       fileId: file.fileId,
       stagedPath,
@@ -148,6 +148,7 @@ async function landOne(
       sameContentUnder: config.snapshots.includes(file.feed) ? "own name" : "any name",
     }),
   );
+  if (outcome === "not fetched") throw new QflowError("FTP_CHANGED", `${file.path} changed after it was read`);
   context.log.info(`landed ${file.path}`, { bytes: file.bytes, sha256: fetched.sha256, stagedPath });
 }
 
