@@ -53,6 +53,19 @@ test("an outcome with another token changes nothing", async (t) => {
   t.deepEqual((await statesOf(db, run.id)).tasks, { a: "running", b: "none" });
 });
 
+test("an outcome with another token is not taken for a repeated one after the attempt has ended", async (t) => {
+  const db = await testDatabase(t);
+  const { workerId, task } = await claimOne(db);
+  await finishAndClaim(db, workerId, [{ ...success(1), attemptId: task.attemptId, token: task.token }], NONE);
+  const reply = await finishAndClaim(
+    db,
+    workerId,
+    [{ ...success(1), attemptId: task.attemptId, token: randomUUID() }],
+    NONE,
+  );
+  t.deepEqual([reply.fenced, reply.accepted.size], [[task.attemptId], 0]);
+});
+
 test("everything a rescued attempt still writes is refused", async (t) => {
   const db = await testDatabase(t);
   const { workerId, task, run } = await claimOne(db);

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import test from "ava";
 import type { Database, Sql } from "../../src/metadata/database.ts";
-import { cancelRun, createRun } from "../../src/metadata/runs.ts";
+import { lockConsumer } from "../../src/metadata/dataset-runs.ts";
+import { lockDueDags } from "../../src/metadata/due-dags.ts";
+import { cancelRun, createRun, startRuns } from "../../src/metadata/runs.ts";
 import { type AttemptOutcome, type ClaimedTask, finishAndClaim } from "../../src/metadata/work.ts";
 import { createDatasetRuns } from "../../src/scheduler/dataset-runs.ts";
 import { testDatabase } from "../support/database.ts";
@@ -144,4 +146,35 @@ test("runs started at once stay within max_active_runs", async (t) => {
   await deploy(db, dagSpec("d", [{ id: "a" }], { maxActiveRuns: 2 }));
   await Promise.all(Array.from({ length: 8 }, () => createRun(db, { dagId: "d", by: "test" })));
   t.is((await db.query("select from dag_run where state = 'running'")).rowCount, 2);
+});
+
+test("two schedulers that start runs at once see each other's", async (t) => {
+  const db = await testDatabase(t);
+  await deploy(db, dagSpec("d", [{ id: "a" }], { maxActiveRuns: 1 }));
+  await db.query("update dag set paused = true");
+  for (let i = 0; i < 2; i++) await createRun(db, { dagId: "d", by: "test" });
+  await db.query("update dag set paused = false");
+  await interleave(
+    db,
+    (sql) => startRuns(sql, "d"),
+    () => startRuns(db, "d"),
+  );
+  t.is((await db.query("select from dag_run where state = 'running'")).rowCount, 1);
+});
+
+test("a DAG that one scheduler looks at is passed over by another", async (t) => {
+  const db = await testDatabase(t);
+  const clock = { kind: "cron", expression: "* * * * *", timezone: "UTC" } as const;
+  const datasets = { kind: "datasets", condition: { dataset: "x" }, consume: "each" } as const;
+  await deploy(
+    db,
+    dagSpec("ticks", [{ id: "a" }], { schedule: clock }),
+    dagSpec("waits", [{ id: "a" }], { schedule: datasets }),
+  );
+  await db.transaction(async (sql) => {
+    t.is((await lockDueDags(sql, 9)).length, 1);
+    t.is((await lockConsumer(sql, "waits"))?.dagId, "waits");
+    t.deepEqual(await lockDueDags(db, 9), []);
+    t.is(await lockConsumer(db, "waits"), null);
+  });
 });

@@ -70,18 +70,19 @@ test("catchup latest creates one run and shows how many ticks it skipped", async
   await look(db).once();
   t.is((await runsOf(db, "d")).length, 1);
   const dag = await db.query("select skipped_ticks::integer as n, next_run_after > now() as ahead from dag");
-  t.deepEqual(dag.rows, [{ n: 10, ahead: true }]);
+  t.true(dag.rows[0]?.ahead);
+  // Eleven when a minute began meanwhile.
+  t.true([10, 11].includes(dag.rows[0]?.n), `${dag.rows[0]?.n}`);
 });
 
 test("a paused DAG gets no runs, and shows when its next would be", async (t) => {
   const db = await testDatabase(t);
-  await storeVersions(db, [
-    fileOf("f.ts", [dagSpec("d", [{ id: "a" }], { schedule: MINUTELY, start: minutesAgo(3) })]),
-  ]);
+  const start = minutesAgo(3);
+  await storeVersions(db, [fileOf("f.ts", [dagSpec("d", [{ id: "a" }], { schedule: MINUTELY, start })])]);
   await look(db).once();
   t.deepEqual(await runsOf(db, "d"), []);
   const dag = await db.query("select next_run_after from dag");
-  t.deepEqual(dag.rows[0]?.next_run_after, new Date(minutesAgo(3)));
+  t.deepEqual(dag.rows[0]?.next_run_after, new Date(start));
   await unpauseDag(db, "d");
   await look(db).once();
   t.is((await runsOf(db, "d")).length, 1);
