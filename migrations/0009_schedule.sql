@@ -27,20 +27,34 @@ begin
 end
 $$;
 
+-- Makes one month's partition of a history table. Where the default partition already holds rows of that month (nobody made
+-- it in time) the month stays there.
+create function add_partition(p_table text, p_month date, p_from text, p_to text) returns void language plpgsql as $$
+declare
+  name text := p_table || '_' || to_char(p_month, 'YYYY_MM');
+begin
+  if to_regclass(name) is null then
+    execute format('create table %I partition of %I for values from (%L) to (%L)', name, p_table, p_from, p_to);
+  end if;
+exception when check_violation then
+  raise notice 'rows of % are in the default partition of %', p_month, p_table;
+end
+$$;
+
 -- Makes sure the partitions of this month and the next are there; whoever comes first makes them.
 create function ensure_partitions() returns void language plpgsql as $$
 declare
-  first date;
+  month date;
+  starts timestamptz;
+  ends timestamptz;
 begin
   perform pg_advisory_xact_lock(7101005);
   for n in 0 .. 1 loop
-    first := date_trunc('month', now() at time zone 'UTC') + make_interval(months => n);
-    if to_regclass('task_event_' || to_char(first, 'YYYY_MM')) is null then
-      execute format('create table %I partition of task_event for values from (%L) to (%L)', 'task_event_' || to_char(first, 'YYYY_MM'),
-        first::timestamp at time zone 'UTC', (first + interval '1 month') at time zone 'UTC');
-      execute format('create table %I partition of log_chunk for values from (%L) to (%L)', 'log_chunk_' || to_char(first, 'YYYY_MM'),
-        uuid_at(first::timestamp at time zone 'UTC'), uuid_at((first + interval '1 month') at time zone 'UTC'));
-    end if;
+    month := date_trunc('month', now() at time zone 'UTC') + make_interval(months => n);
+    starts := month::timestamp at time zone 'UTC';
+    ends := (month + interval '1 month') at time zone 'UTC';
+    perform add_partition('task_event', month, starts::text, ends::text);
+    perform add_partition('log_chunk', month, uuid_at(starts)::text, uuid_at(ends)::text);
   end loop;
 end
 $$;

@@ -25,6 +25,8 @@ export function openDatabase(url: string, options: { max: number; applicationNam
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 30_000,
+    // A process that is stopped inside a transaction must not keep its locks.
+    idle_in_transaction_session_timeout: 15_000,
   });
   // An idle client that loses its server emits here; the pool replaces it on the next query.
   pool.on("error", () => {});

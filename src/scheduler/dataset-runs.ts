@@ -1,5 +1,6 @@
 /** Creates the runs of dataset schedules: every event is consumed once by every consumer, in order. */
 import { checkParams } from "../dag/params.ts";
+import { QflowError } from "../errors.ts";
 import type { Database, Sql } from "../metadata/database.ts";
 import {
   consumeEvents,
@@ -9,15 +10,29 @@ import {
   waitingEvents,
 } from "../metadata/dataset-runs.ts";
 import { insertRun, startRuns } from "../metadata/runs.ts";
+import { isTransient } from "../metadata/transient.ts";
 import { type DatasetRunPlan, planDatasetRuns } from "./dataset-plan.ts";
 
-/** Creates what waiting events ask for. Returns how many runs are new. */
-export async function createDatasetRuns(database: Database): Promise<number> {
+/** What a look at waiting events did. */
+export interface DatasetReport {
+  readonly created: number;
+  /** DAGs for which no run could be made; their events keep waiting. */
+  readonly refused: readonly { readonly dagId: string; readonly error: unknown }[];
+}
+
+/** Creates what waiting events ask for. A DAG that cannot be served does not hold up the others. */
+export async function createDatasetRuns(database: Database): Promise<DatasetReport> {
   let created = 0;
+  const refused: { dagId: string; error: unknown }[] = [];
   for (const dagId of await waitingConsumers(database)) {
-    created += await database.transaction((sql) => createFor(sql, dagId));
+    try {
+      created += await database.transaction((sql) => createFor(sql, dagId));
+    } catch (error) {
+      if (isTransient(error)) throw error;
+      refused.push({ dagId, error });
+    }
   }
-  return created;
+  return { created, refused };
 }
 
 async function createFor(sql: Sql, dagId: string): Promise<number> {
@@ -31,7 +46,7 @@ async function createFor(sql: Sql, dagId: string): Promise<number> {
 }
 
 async function createOne(sql: Sql, consumer: DatasetConsumer, plan: DatasetRunPlan): Promise<void> {
-  const { dagId, versionId, spec, now } = consumer;
+  const { dagId, versionId, now } = consumer;
   const ids = plan.events.map((event) => event.id);
   const key = await insertRun(sql, {
     dagId,
@@ -43,7 +58,7 @@ async function createOne(sql: Sql, consumer: DatasetConsumer, plan: DatasetRunPl
     runAfter: null,
     conf: plan.conf,
     params: paramsOf(consumer.spec, plan.conf),
-    by: spec.schedule?.kind ?? "datasets",
+    by: "scheduler",
   });
   if (key !== null) await consumeEvents(sql, dagId, key, ids);
 }
@@ -52,7 +67,8 @@ async function createOne(sql: Sql, consumer: DatasetConsumer, plan: DatasetRunPl
 function paramsOf(spec: DatasetConsumer["spec"], conf: DatasetRunPlan["conf"]) {
   try {
     return checkParams(spec, conf);
-  } catch {
+  } catch (error) {
+    if (!(error instanceof QflowError && error.code === "PARAMS_INVALID")) throw error;
     return checkParams(spec, {});
   }
 }

@@ -1,5 +1,6 @@
 /** The scheduler's loop: creates runs, fires timers, rescues lost work. Any number may run against one database. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../errors.ts";
 import type { Database } from "../metadata/database.ts";
 import { startableDags } from "../metadata/due-dags.ts";
 import { hostId } from "../metadata/host-identity.ts";
@@ -97,7 +98,7 @@ export class Look {
     };
     const steps = [
       () => this.#dueRuns(),
-      () => createDatasetRuns(this.#database),
+      () => this.#datasetRuns(),
       () => this.#queuedRuns(),
       retries,
       () => revokeTimedOut(this.#database),
@@ -114,7 +115,7 @@ export class Look {
       await step();
       return true;
     } catch (error) {
-      this.#warn(error instanceof Error ? error.message : String(error));
+      this.#warn(messageOf(error));
       return !isTransient(error);
     }
   }
@@ -122,9 +123,15 @@ export class Look {
   async #dueRuns(): Promise<void> {
     for (;;) {
       const { more, refused } = await createDueRuns(this.#database);
-      for (const { dagId, error } of refused) this.#warn(`DAG ${dagId} cannot be scheduled: ${String(error)}`);
+      for (const { dagId, error } of refused) this.#warn(`DAG ${dagId} cannot be scheduled: ${messageOf(error)}`);
       if (!more) return;
     }
+  }
+
+  async #datasetRuns(): Promise<void> {
+    const { refused } = await createDatasetRuns(this.#database);
+    for (const { dagId, error } of refused)
+      this.#warn(`DAG ${dagId} gets no run of its dataset events: ${messageOf(error)}`);
   }
 
   async #queuedRuns(): Promise<void> {
@@ -143,7 +150,7 @@ export class Look {
   async #partitions(): Promise<void> {
     const now = this.#clock();
     if (now - this.#partitionsAt < PARTITIONS_EVERY_MS) return;
-    await ensurePartitions(this.#database);
     this.#partitionsAt = now;
+    await ensurePartitions(this.#database);
   }
 }
