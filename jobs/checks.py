@@ -11,8 +11,6 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from collections import namedtuple
-
 from pyspark.sql import functions as F
 from qcompany import counts, runtime
 from qcompany.manifest import file_versions
@@ -20,8 +18,8 @@ from qcompany.resolve import TRANSACTIONS
 
 TABLE = "conformed.quality_checks"
 FACT = "conformed.fact_sales"
-
-Check = namedtuple("Check", "check_name subject passed observed expected")
+CUSTOMERS = "conformed.dim_customer"
+COLUMNS = "check_name string, subject string, observed string, expected string"
 
 # One pass over the fact table. Each is a number that has to be 0.
 NONE_MAY_BE = {
@@ -58,12 +56,24 @@ select sum((first.cents * (100 - first.percent) + 50) div 100) as cents from (
 )
 """
 
-CUSTOMER_HISTORY = """
+CUSTOMER_HISTORY = f"""
 select count_if(current <> 1 or gaps > 0) as broken from (
   select customer_id, count_if(is_current) as current, count_if(not (valid_to <=> following)) as gaps from (
-    select *, lead(valid_from) over (partition by customer_id order by valid_from) as following from conformed.dim_customer
+    select *, lead(valid_from) over (partition by customer_id order by valid_from) as following from {CUSTOMERS}
   ) group by customer_id
 )
+"""
+
+# name, subject, what was found, what has to be found
+MEASURED = [
+    *((name, FACT, f"fact.{name}", "0") for name in NONE_MAY_BE),
+    ("total_paid_price_recomputed", FACT, "cast(coalesce(fact.total, 0) * 100 as bigint)", "coalesce(recomputed.cents, 0)"),
+    ("customer_history_unbroken", CUSTOMERS, "history.broken", "0"),
+]
+CHECKS = f"""
+select stack({len(MEASURED)}, {", ".join(f"'{name}', '{subject}', string({found}), string({right})" for name, subject, found, right in MEASURED)})
+  as (check_name, subject, observed, expected)
+from ({FACT_SCAN}) fact cross join ({RECOMPUTED}) recomputed cross join ({CUSTOMER_HISTORY}) history
 """
 
 
@@ -74,53 +84,32 @@ def main():
     )
     runtime.set_shuffle_partitions(spark, runtime.stored_bytes(spark, FACT))
     versions = file_versions(manifest)
+    batch = max((version.batch for version in versions), default=0)
     balance = counts.of_files(spark, versions, standardized, conformed)
-    checks = [*balance_checks(balance), *fact_checks(spark)]
-    record(spark, checks, max((version.batch for version in versions), default=0))
-    failed = [check for check in checks if not check.passed]
+    checks = record(spark, balance, batch)
+    failed = [check for check in checks if not check["passed"]]
     if failed:
         raise SystemExit("checks failed: " + "; ".join(map(describe, failed)))
     runtime.write_result({"counts": balance, "checks": len(checks)})
 
 
-def balance_checks(balance):
-    """read = loaded + duplicate + quarantined, for every file of the run."""
-    checks = []
-    for file in balance:
-        accounted = file["loaded"] + file["duplicate"] + file["quarantined"]
-        checks.append(check("balance", f"file {file['fileId']}", accounted, file["read"]))
-    return checks
+def record(spark, balance, batch):
+    """Makes every check and writes its outcome, good or bad, for the batch's run; returns what was written."""
+    checks = spark.sql(CHECKS).union(spark.createDataFrame(list(map(balanced, balance)), COLUMNS))
+    judged = checks.withColumn("passed", F.col("observed").eqNullSafe(F.col("expected"))).withColumn("batch", F.lit(batch))
+    runtime.overwrite(judged.coalesce(1), TABLE)
+    return spark.table(TABLE).where(F.col("batch") == batch).collect()
 
 
-def fact_checks(spark):
-    """What has to hold for the star schema as a whole."""
-    fact = spark.sql(FACT_SCAN).collect()[0]
-    cents = spark.sql(RECOMPUTED).collect()[0][0] or 0
-    broken = spark.sql(CUSTOMER_HISTORY).collect()[0][0]
-    stored = int((fact["total"] or 0) * 100)
-    return [
-        *(check(name, FACT, fact[name], 0) for name in NONE_MAY_BE),
-        check("total_paid_price_recomputed", FACT, stored, cents),
-        check("customer_history_unbroken", "conformed.dim_customer", broken, 0),
-    ]
-
-
-def check(name, subject, observed, expected):
-    """One check, passed when both numbers are equal."""
-    return Check(name, subject, observed == expected, str(observed), str(expected))
-
-
-def record(spark, checks, batch):
-    """Writes the outcome, good or bad, for the batch's run."""
-    rows = spark.createDataFrame(
-        checks, "check_name string, subject string, passed boolean, observed string, expected string"
-    )
-    runtime.overwrite(rows.coalesce(1).withColumn("batch", F.lit(batch)), TABLE)
+def balanced(file):
+    """The check that read = loaded + duplicate + quarantined for one file."""
+    accounted = file["loaded"] + file["duplicate"] + file["quarantined"]
+    return ("balance", f"file {file['fileId']}", str(accounted), str(file["read"]))
 
 
 def describe(failed):
     """One failed check in words."""
-    return f"{failed.check_name} of {failed.subject}: {failed.observed}, not {failed.expected}"
+    return f"{failed['check_name']} of {failed['subject']}: {failed['observed']}, not {failed['expected']}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs jobs in one warm Spark session: a line of JSON in ({script, args} or {sql}), a line of JSON out."""
+"""Runs jobs in one warm Spark session: a line of JSON in ({script, args}, {sql} or {query}), a line of JSON out."""
 
 import io
 import json
@@ -29,6 +29,14 @@ def run_sql(spark, statement):
     return [json.loads(line) for line in rows.toJSON().collect()] if rows.columns else []
 
 
+def run_query(spark, statement):
+    return [[cell(value) for value in row] for row in spark.newSession().sql(statement).collect()]
+
+
+def cell(value):
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
 def main():
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -40,7 +48,12 @@ def main():
         request = json.loads(line)
         started = time.monotonic()
         try:
-            value = run_script(request) if "script" in request else run_sql(spark, request["sql"])
+            if "script" in request:
+                value = run_script(request)
+            elif "query" in request:
+                value = run_query(spark, request["query"])
+            else:
+                value = run_sql(spark, request["sql"])
             reply = {"value": value}
         except BaseException as error:
             reply = {"error": str(error), "trace": traceback.format_exc()}

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { loadConfig } from "../../../src/config.ts";
 import { installEngines } from "../../../src/engines/install.ts";
+import type { HiveResult } from "../../../src/operators/clients/hive.ts";
 import { createStatements } from "./ddl.ts";
 
 const JOBS = join(import.meta.dirname, "../../../jobs");
@@ -58,10 +59,10 @@ export class WarmSpark {
       "spark.sql.warehouse.dir": join(folder, "warehouse"),
       "spark.hadoop.javax.jdo.option.ConnectionURL": `jdbc:derby:memory:qflow;create=true`,
       // Little data and many plans: compiling them thoroughly costs more than it brings.
-      "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+      "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=192m",
       ...conf,
     };
-    const submit = Object.entries(settings).flatMap(([name, value]) => ["--conf", `${name}=${value}`]);
+    const submit = Object.entries(settings).flatMap(([name, value]) => ["--conf", `"${name}=${value}"`]);
     // Started as Python, not through spark-submit, which would keep its standard input to itself.
     const child = spawn(spark.python, [SESSION], {
       cwd: folder,
@@ -100,6 +101,12 @@ export class WarmSpark {
   /** Runs one statement; rows as objects. */
   async sql<R = Record<string, unknown>>(statement: string): Promise<R[]> {
     return (await this.#ask({ sql: statement })).value as R[];
+  }
+
+  /** Runs one query; rows as arrays, decimals and dates as text. The shape of a Hive session's query. */
+  async query(statement: string): Promise<HiveResult> {
+    const rows = (await this.#ask({ query: statement })).value as HiveResult["rows"];
+    return { columns: [], rows, truncated: false };
   }
 
   /** Ends Spark and removes its tables. */
