@@ -159,7 +159,7 @@ export async function seedFiles(db: Database): Promise<void> {
     pending.map((file) => file.fileId),
   );
   for (const file of pending) {
-    await markFetched(db, file.fileId, createHash("sha256").update(file.path).digest("hex"));
+    await markFetched(db, file, createHash("sha256").update(file.path).digest("hex"));
     await db.transaction((sql) =>
       landFile(sql, {
         fileId: file.fileId,

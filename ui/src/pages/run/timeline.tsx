@@ -39,7 +39,7 @@ export function Timeline({ run, instances, selected, onOpen }: Props) {
         <span role="columnheader" className="timeline-axis" aria-label="Time since the start of the run">
           {TICKS.map((tick) => (
             <span key={tick} style={{ left: `${tick * 100}%` }} data-end={tick === 1 || undefined}>
-              {duration(axis.length * tick)}
+              {tick === 0 ? "0" : duration(axis.length * tick)}
             </span>
           ))}
         </span>

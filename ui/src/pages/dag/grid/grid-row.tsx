@@ -1,7 +1,6 @@
 /** One task through all runs in view. Rendered again only when its own data or the range changes. */
 import { memo } from "react";
 import type { GridTask } from "../../../../../src/api/contract.ts";
-import { StateMark } from "../../../components/state-mark.tsx";
 import { lookOf } from "../../../lib/states.ts";
 import type { GridColumn } from "./grid-model.ts";
 
@@ -34,17 +33,35 @@ export const GridRow = memo(function GridRow({ task, row, top, columns, from, to
         <span className={task.in_latest ? "ellipsis" : "ellipsis faint"}>{task.task_id}</span>
         {task.is_mapped && <span className="faint"> [ ]</span>}
       </div>
-      {columns.slice(from, to + 1).map((column, offset) => (
-        <Cell key={column.run.dag_run_id} column={column} taskId={task.task_id} row={row} index={from + offset} />
-      ))}
+      {columns.slice(from, to + 1).map(({ run, cells }, offset) => {
+        const cell = cells.get(task.task_id);
+        if (!cell) return null;
+        return (
+          <Cell
+            key={run.dag_run_id}
+            state={cell.state}
+            taskId={task.task_id}
+            runId={run.dag_run_id}
+            row={row}
+            index={from + offset}
+          />
+        );
+      })}
     </div>
   );
 });
 
-function Cell({ column, taskId, row, index }: { column: GridColumn; taskId: string; row: number; index: number }) {
-  const cell = column.cells.get(taskId);
-  if (!cell) return null;
-  const look = lookOf(cell.state);
+interface CellProps {
+  state: string;
+  taskId: string;
+  runId: string;
+  row: number;
+  index: number;
+}
+
+/** One element with its shape in the style sheet, and plain values only: thousands of these come and go while scrolling. */
+const Cell = memo(function Cell({ state, taskId, runId, row, index }: CellProps) {
+  const look = lookOf(state);
   return (
     <div
       role="gridcell"
@@ -52,11 +69,10 @@ function Cell({ column, taskId, row, index }: { column: GridColumn; taskId: stri
       data-row={row}
       data-column={index}
       data-state={look.name}
+      data-shape={look.shape}
       className="grid-cell"
-      aria-label={`${taskId}, ${column.run.dag_run_id}: ${look.word}`}
+      aria-label={`${taskId}, ${runId}: ${look.word}`}
       style={{ left: LABEL_WIDTH + index * COLUMN_WIDTH }}
-    >
-      <StateMark state={cell.state} size={10} />
-    </div>
+    />
   );
-}
+});

@@ -69,8 +69,7 @@ export function GridView({ model, selected, onOpenTask, onOpenRun }: Props) {
       setHover({ ...found, anchor: found.element.getBoundingClientRect() });
     }
   };
-  const visible = columns.getVirtualItems();
-  const range = { start: visible[0]?.index ?? 0, end: visible.at(-1)?.index ?? -1 };
+  const range = blocks(columns.getVirtualItems(), model.columns.length);
   useShowSelected(model, selected.run, columns.scrollToIndex);
   const selectedColumn = model.columns.findIndex((column) => column.run.dag_run_id === selected.run);
   return (
@@ -129,7 +128,16 @@ export function GridView({ model, selected, onOpenTask, onOpenRun }: Props) {
   );
 }
 
-const OVERSCAN = 8;
+const OVERSCAN = 4;
+/** Columns come and go in blocks of so many, so that rows are drawn again once a block and not once a column. */
+const BLOCK = 8;
+
+function blocks(visible: readonly { index: number }[], total: number): { start: number; end: number } {
+  const first = visible[0]?.index ?? 0;
+  const last = visible.at(-1)?.index ?? -1;
+  const start = Math.floor(first / BLOCK) * BLOCK;
+  return { start, end: Math.min(total, Math.ceil((last + 1) / BLOCK) * BLOCK) - 1 };
+}
 
 function useWindows(model: GridModel, scroller: RefObject<HTMLDivElement | null>) {
   const rows = useVirtualizer({
