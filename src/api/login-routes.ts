@@ -12,8 +12,14 @@ const login = route({
   summary: "Turns a one-time login link into a session cookie.",
   query: z.object({ token: z.string().max(200).default("") }),
   handle: async ({ api, query, raw }) => {
-    const { session, maxAgeSeconds } = await redeemLoginLink(api.database, query.token);
     raw.response.setHeader("Cache-Control", "no-store");
+    const redeemed = await redeemLoginLink(api.database, query.token).catch((error: unknown) => {
+      // A person is better served by the page that says how to get another link than by a line of JSON.
+      if (raw.request.accepts(["json", "html"]) !== "html") throw error;
+      return null;
+    });
+    if (redeemed === null) return raw.response.redirect(303, "/");
+    const { session, maxAgeSeconds } = redeemed;
     raw.response.setHeader(
       "Set-Cookie",
       `${SESSION_COOKIE}=${session}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${maxAgeSeconds}`,

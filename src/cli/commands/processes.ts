@@ -11,6 +11,7 @@ import { keepDagsStored } from "../dag-loader.ts";
 import { say } from "../output.ts";
 import type { CommandContext } from "../program.ts";
 import { untilSignal } from "../signals.ts";
+import { ensureWebClient } from "../web-client.ts";
 import { withPostgres } from "../with-engines.ts";
 
 /** Connections of each process to the database. */
@@ -31,7 +32,10 @@ export function processCommands(program: Command, context: () => CommandContext)
   program
     .command("api")
     .description("serve the web UI and the HTTP API")
-    .action(() => withProcessDatabase(context(), "api", runApi));
+    .action(async () => {
+      await ensureWebClient();
+      await withProcessDatabase(context(), "api", runApi);
+    });
 
   const db = program.command("db").description("qflow's own database");
   db.command("migrate")

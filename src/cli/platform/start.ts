@@ -13,6 +13,7 @@ import { storeDags } from "../dag-loader.ts";
 import { EXIT, say } from "../output.ts";
 import type { CommandContext } from "../program.ts";
 import { untilSignal } from "../signals.ts";
+import { ensureWebClient } from "../web-client.ts";
 import { ARRIVALS, retryFailedRuns, untilAtRest, untilCatalogued } from "./at-rest.ts";
 import { keepFeeding, prepareFeed } from "./feeder.ts";
 import { type Processes, settleApiPort, startProcesses } from "./processes.ts";
@@ -86,6 +87,7 @@ interface RunningPlatform {
 }
 
 async function bringUp(house: House, context: CommandContext, wanted: Config): Promise<RunningPlatform> {
+  const client = ensureWebClient();
   await prepareFeed(wanted);
   const hive = house.engines.ensure(["hive"]);
   hive.catch(() => {});
@@ -96,6 +98,7 @@ async function bringUp(house: House, context: CommandContext, wanted: Config): P
   await migrate(database);
   const report = await storeDags(database, config);
   for (const file of report.broken) say(`import error in ${file}: npx qflow dags check`);
+  await client;
   const processes = await startProcesses(config, env, say);
   house.onClose(() => processes.stop());
   await hive;
