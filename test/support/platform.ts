@@ -29,15 +29,19 @@ export class PlatformFolder {
   readonly feed: string;
   readonly port: number;
 
-  private constructor(root: string, port: number) {
+  readonly #settings: Readonly<Record<string, string>>;
+
+  private constructor(root: string, port: number, settings: Readonly<Record<string, string>>) {
+    this.#settings = settings;
     this.root = root;
     this.home = join(root, "home");
     this.feed = join(root, "feed");
     this.port = port;
   }
 
-  static async create(): Promise<PlatformFolder> {
-    const folder = new PlatformFolder(await mkdtemp(join(tmpdir(), "qflow-platform-")), await freePort());
+  /** `settings` are environment variables beyond those that every platform gets. */
+  static async create(settings: Readonly<Record<string, string>> = {}): Promise<PlatformFolder> {
+    const folder = new PlatformFolder(await mkdtemp(join(tmpdir(), "qflow-platform-")), await freePort(), settings);
     await mkdir(folder.feed, { recursive: true });
     return folder;
   }
@@ -54,7 +58,7 @@ export class PlatformFolder {
       QFLOW_PORT: String(this.port),
       QFLOW_BATCH_GRACE: "5",
     };
-    return { ...Object.fromEntries(inherited), ...cache, ...own };
+    return { ...Object.fromEntries(inherited), ...cache, ...own, ...this.#settings };
   }
 
   get config(): Config {
