@@ -3,10 +3,10 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { QflowError } from "../errors.ts";
+import { isAlive, type ProcessIdentity } from "../processes/table.ts";
 import { readJson, writePrivate } from "./files.ts";
 import type { EngineName } from "./home.ts";
 import type { EngineProcess } from "./process.ts";
-import { isAlive, type ProcessIdentity } from "./procfs.ts";
 
 /** One engine. `start` after an end starts it again at the same address. */
 export interface Engine {

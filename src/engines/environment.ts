@@ -1,8 +1,8 @@
 /** What the processes around the engines are told about them, as environment variables. */
 import { join } from "node:path";
 import type { Config } from "../config.ts";
+import { INSTANCE_MARKER } from "../processes/markers.ts";
 import { FTP_USER } from "./ftp-server.ts";
-import { INSTANCE_MARKER } from "./guard.ts";
 import type { HomeState } from "./home.ts";
 import type { Installation } from "./install.ts";
 import { postgresUrl } from "./postgres.ts";

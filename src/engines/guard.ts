@@ -1,8 +1,6 @@
 /** Ends a process group when we are killed: nothing of ours may outlive us. */
 import { type ChildProcess, spawn } from "node:child_process";
-
-/** Environment variable that every process of a QFLOW_HOME carries; its value is the id of that home. */
-export const INSTANCE_MARKER = "QFLOW_INSTANCE";
+import { INSTANCE_MARKER } from "../processes/markers.ts";
 
 /** A small process that waits for our end. */
 export interface Guard {

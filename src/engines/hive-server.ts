@@ -1,8 +1,8 @@
 /** The Spark Thrift Server: Hive's SQL endpoint over the lake. */
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { INSTANCE_MARKER } from "../processes/markers.ts";
 import { type OnStarted, untilReady } from "./engine.ts";
-import { INSTANCE_MARKER } from "./guard.ts";
 import { hiveAnswers } from "./hive-health.ts";
 import type { Installation } from "./install.ts";
 import { requireFreePort } from "./ports.ts";

@@ -4,13 +4,14 @@ import { access, chown, mkdir, open, rename, rm, writeFile } from "node:fs/promi
 import { basename, dirname, join } from "node:path";
 import pg from "pg";
 import { messageOf } from "../errors.ts";
+import { endProcesses } from "../processes/ending.ts";
+import { INSTANCE_MARKER } from "../processes/markers.ts";
+import { findByWorkingFolder } from "../processes/table.ts";
 import { chooseAccount, giveTo, type RunAs } from "./account.ts";
 import { engineFailed, type OnStarted, untilReady } from "./engine.ts";
-import { INSTANCE_MARKER } from "./guard.ts";
 import { requireFreePort } from "./ports.ts";
 import { postgresBinaries } from "./postgres-binaries.ts";
-import { type EngineProcess, endProcesses, startProcess } from "./process.ts";
-import { findByWorkingFolder } from "./procfs.ts";
+import { type EngineProcess, startProcess } from "./process.ts";
 
 /** The superuser that initdb creates; qflow connects as it. */
 export const POSTGRES_USER = "qflow";
@@ -128,7 +129,7 @@ async function exists(path: string): Promise<boolean> {
 /** A server that outlived its supervisor, or backends that outlived their server, hold the data folder: they must go first. */
 async function endLeftovers(dataDir: string): Promise<void> {
   const left = await findByWorkingFolder(dataDir);
-  await endProcesses(left, "SIGINT", 3_000);
+  await endProcesses(left, { first: "SIGINT", patienceMs: 3_000, killPatienceMs: Number.POSITIVE_INFINITY });
   // Nobody works in the folder now, so its pid file is stale, even when its number belongs to another process today.
   await rm(join(dataDir, "postmaster.pid"), { force: true });
 }

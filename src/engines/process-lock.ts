@@ -2,7 +2,7 @@
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { identify, isAlive, type ProcessIdentity } from "./procfs.ts";
+import { identify, isAlive, type ProcessIdentity } from "../processes/table.ts";
 
 /** A held lock. */
 export interface ProcessLock {

@@ -3,8 +3,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, QflowError } from "../errors.ts";
-import { INSTANCE_MARKER, startGuard } from "./guard.ts";
-import { findByMarker, identify, isAlive, type ProcessIdentity } from "./procfs.ts";
+import { endProcesses, signalProcess } from "../processes/ending.ts";
+import { INSTANCE_MARKER } from "../processes/markers.ts";
+import { findByMarker, identify, isAlive, lineOfDescent, type ProcessIdentity } from "../processes/table.ts";
+import { startGuard } from "./guard.ts";
 
 /** What to run and how it wants to be ended. */
 export interface ProcessSpec {
@@ -70,73 +72,17 @@ async function stopGroup(
 ): Promise<void> {
   for (const { signal, patienceMs } of signals) {
     if (!(await isAlive(leader))) break;
-    signalGroup(leader.pid, signal);
+    signalProcess(-leader.pid, signal);
     await Promise.race([exited, sleep(patienceMs, undefined, { ref: false })]);
   }
   // Whatever the leader left in its group goes with it.
-  signalGroup(leader.pid, "SIGKILL");
+  signalProcess(-leader.pid, "SIGKILL");
   await exited;
-}
-
-function signalGroup(group: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-group, signal);
-  } catch {
-    // ESRCH: the group is gone, which is what was wanted.
-  }
-}
-
-/** Ends processes that are not our children: `first`, then KILL after `patienceMs`. Returns how many there were. */
-export async function endProcesses(
-  processes: readonly ProcessIdentity[],
-  first: NodeJS.Signals,
-  patienceMs: number,
-): Promise<number> {
-  const deadline = Date.now() + patienceMs;
-  for (const one of processes) signalProcess(one, first);
-  let left = await alive(processes);
-  while (left.length > 0) {
-    if (Date.now() >= deadline) for (const one of left) signalProcess(one, "SIGKILL");
-    await sleep(20);
-    left = await alive(left);
-  }
-  return processes.length;
-}
-
-async function alive(processes: readonly ProcessIdentity[]): Promise<ProcessIdentity[]> {
-  const flags = await Promise.all(processes.map(isAlive));
-  return processes.filter((_, index) => flags[index]);
-}
-
-function signalProcess(one: ProcessIdentity, signal: NodeJS.Signals): void {
-  try {
-    process.kill(one.pid, signal);
-  } catch {
-    // Gone meanwhile.
-  }
 }
 
 /** Ends everything that carries this instance's marker, ourselves and our ancestors excepted. Returns how many were ended. */
 export async function sweepInstance(instance: string, patienceMs: number): Promise<number> {
-  const kept = new Set(await ancestors());
+  const kept = new Set(await lineOfDescent());
   const strays = (await findByMarker(INSTANCE_MARKER, instance)).filter((one) => !kept.has(one.pid));
-  return endProcesses(strays, "SIGTERM", patienceMs);
-}
-
-async function ancestors(): Promise<number[]> {
-  const pids = [process.pid];
-  let parent = process.ppid;
-  while (parent > 1) {
-    pids.push(parent);
-    parent = await parentOf(parent);
-  }
-  return pids;
-}
-
-async function parentOf(pid: number): Promise<number> {
-  const handle = await open(`/proc/${pid}/stat`).catch(() => null);
-  if (handle === null) return 0;
-  const stat = await handle.readFile("utf8");
-  await handle.close();
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  return endProcesses(strays, { first: "SIGTERM", patienceMs, killPatienceMs: Number.POSITIVE_INFINITY });
 }

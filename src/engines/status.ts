@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config.ts";
+import { endProcesses } from "../processes/ending.ts";
 import { runningProcess } from "./engine.ts";
 import { databaseServer, engineEnvironment, feedFolder } from "./environment.ts";
 import { FTP_USER, ftpAnswers } from "./ftp-server.ts";
@@ -10,7 +11,7 @@ import { ENGINE_NAMES, type EngineName, type HomeState, readHome } from "./home.
 import { findInstallation } from "./install.ts";
 import { answers, POSTGRES_USER } from "./postgres.ts";
 import { checkMachine } from "./prerequisites.ts";
-import { endProcesses, sweepInstance } from "./process.ts";
+import { sweepInstance } from "./process.ts";
 import { lockOwner } from "./process-lock.ts";
 import { homeLockFile } from "./start.ts";
 
@@ -96,7 +97,10 @@ export async function stopEngines(config: Config): Promise<boolean> {
   if (state === null) return false;
   const lockFile = homeLockFile(config.home);
   const supervisor = await lockOwner(lockFile);
-  if (supervisor) await endProcesses([supervisor], "SIGTERM", STOP_PATIENCE_MS);
+  if (supervisor) {
+    const killPatienceMs = Number.POSITIVE_INFINITY;
+    await endProcesses([supervisor], { first: "SIGTERM", patienceMs: STOP_PATIENCE_MS, killPatienceMs });
+  }
   // Guards of a supervisor that had to be killed take a moment to do their work.
   if (supervisor) await sleep(50);
   const strays = await sweepInstance(state.id, STRAY_PATIENCE_MS);

@@ -1,4 +1,4 @@
-/** This machine and its processes, as worker sessions name them. */
+/** This machine, as worker sessions name it. */
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 
@@ -6,13 +6,4 @@ import { hostname } from "node:os";
 export async function hostId(): Promise<string> {
   const machine = await readFile("/etc/machine-id", "utf8").catch(() => "");
   return `${hostname()}/${machine.trim()}`;
-}
-
-/** Field 22 of /proc/PID/stat (clock ticks between boot and start), or null when there is no such living process. */
-export async function processStartedAt(pid: number): Promise<string | null> {
-  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => null);
-  if (stat === null) return null;
-  // The second field is the name in parentheses and may hold blanks.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? null : (fields[19] ?? null);
 }

@@ -1,9 +1,9 @@
 /** Finds worker sessions that are over and gives their work to others. */
 import type { Database } from "../metadata/database.ts";
-import { processStartedAt } from "../metadata/host-identity.ts";
 import { endExpiredSessions, endGoneSession, liveSessions, rescueAttempts } from "../metadata/rescue.ts";
 import { wakeWith } from "../metadata/wake.ts";
 import { LEASE_SECONDS } from "../metadata/worker-sessions.ts";
+import { isAlive } from "../processes/table.ts";
 
 /** Looks for lost workers. After a stall of its own it trusts expired leases only when workers had the time to renew. */
 export class LostWorkerSearch {
@@ -21,8 +21,8 @@ export class LostWorkerSearch {
     if (stalled) this.#trustLeasesFrom = now + LEASE_SECONDS * 1000;
     this.#lastLookAt = now;
     for (const session of await liveSessions(database, this.#hostId)) {
-      const gone = (await processStartedAt(session.pid)) !== session.pidStartedAt;
-      if (gone) await endGoneSession(database, session.workerId);
+      const alive = await isAlive({ pid: session.pid, startedAt: session.pidStartedAt });
+      if (!alive) await endGoneSession(database, session.workerId);
     }
     if (now >= this.#trustLeasesFrom) await endExpiredSessions(database);
     return this.#rescue(database);

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { LogLine } from "../metadata/work.ts";
+import { signalProcess } from "../processes/ending.ts";
 import { LogSplitter } from "./log-split.ts";
-import { signalProcess } from "./process-table.ts";
 import type { FromChild } from "./protocol.ts";
 
 /** How a child ended: one of the two is null. */

@@ -1,10 +1,10 @@
 /** The two executors of a worker: runner processes for task functions, the host for operators. */
 import { join } from "node:path";
 import type { Config } from "../config.ts";
+import { WORKER_MARKER } from "../processes/markers.ts";
 import { type Executor, type ExecutorEvents, PATIENCE, type Patience } from "./executor.ts";
 import { HostProcess } from "./host-process.ts";
 import { RunnerPool } from "./runner-pool.ts";
-import { WORKER_MARKER } from "./sweep.ts";
 
 /** What executors are made from. */
 export interface ExecutorOptions {

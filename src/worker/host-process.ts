@@ -3,11 +3,12 @@
 import type { Config } from "../config.ts";
 import { messageOf } from "../errors.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
+import { HOST_MARKER } from "../processes/markers.ts";
 import { backoff } from "./backoff.ts";
 import { Child, type ChildExit } from "./child.ts";
 import type { AttemptEnd, Executor, ExecutorEvents } from "./executor.ts";
 import type { FromChild, HostInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
-import { HOST_MARKER, sweepAttempt, sweepMarked } from "./sweep.ts";
+import { sweepAttempt, sweepMarked } from "./sweep.ts";
 import { report } from "./task-result.ts";
 
 /** What a host is started with. */

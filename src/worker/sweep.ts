@@ -1,53 +1,13 @@
 /** Finds and ends processes by the markers in their environment: what left its process group, and what a dead worker left. */
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-import {
-  findMarked,
-  identityOf,
-  isAlive,
-  type MarkedProcess,
-  type ProcessIdentity,
-  signalProcess,
-} from "./process-table.ts";
-
-/** Environment variable that names the attempt a process works for. */
-export const ATTEMPT_MARKER = "QFLOW_ATTEMPT";
-/** Environment variable that names the worker a process belongs to: `<pid>:<start time>:<a process may hold several>`. */
-export const WORKER_MARKER = "QFLOW_WORKER";
-/** Environment variable that names the host process whose operators started a process. */
-export const HOST_MARKER = "QFLOW_HOST_PROCESS";
-/** Environment variable that names the QFLOW_HOME a process belongs to. */
-export const INSTANCE_MARKER = "QFLOW_INSTANCE";
-
-const POLL_MS = 50;
+import { endProcesses } from "../processes/ending.ts";
+import { ATTEMPT_MARKER, INSTANCE_MARKER, WORKER_MARKER } from "../processes/markers.ts";
+import { findMarked, identify, isAlive, type MarkedProcess, type ProcessIdentity } from "../processes/table.ts";
 
 /** A marker for a worker in this process. */
 export async function workerMarker(): Promise<{ identity: ProcessIdentity; value: string }> {
-  const identity = (await identityOf(process.pid)) ?? { pid: process.pid, startedAt: "" };
+  const identity = (await identify(process.pid)) ?? { pid: process.pid, startedAt: "" };
   return { identity, value: `${identity.pid}:${identity.startedAt}:${randomBytes(4).toString("hex")}` };
-}
-
-/** Ends processes: TERM, up to `graceMs`, then KILL until they are gone. Resolves to how many there were. */
-export async function endProcesses(processes: readonly ProcessIdentity[], graceMs: number): Promise<number> {
-  if (graceMs > 0) {
-    await signalLiving(processes, "SIGTERM");
-    await untilGone(processes, graceMs);
-  }
-  await signalLiving(processes, "SIGKILL");
-  await untilGone(processes, 5000);
-  return processes.length;
-}
-
-async function signalLiving(processes: readonly ProcessIdentity[], signal: NodeJS.Signals): Promise<void> {
-  for (const process of processes) if (await isAlive(process)) signalProcess(process.pid, signal);
-}
-
-async function untilGone(processes: readonly ProcessIdentity[], withinMs: number): Promise<void> {
-  for (let left = withinMs; left > 0; left -= POLL_MS) {
-    const alive = await Promise.all(processes.map(isAlive));
-    if (!alive.includes(true)) return;
-    await sleep(POLL_MS);
-  }
 }
 
 /** Ends every process of an attempt, by either of its identities. A forking program is swept until none is left. */
@@ -68,7 +28,7 @@ export async function sweepEndedAttempts(worker: string, isLive: (attempt: strin
   const stray = found.filter(
     ({ environment }) => environment.get(WORKER_MARKER) === worker && !isLive(environment.get(ATTEMPT_MARKER) ?? ""),
   );
-  return endProcesses(stray, 2000);
+  return endProcesses(stray, { first: "SIGTERM", patienceMs: 2000 });
 }
 
 /** Ends everything in whose environment variable `name` is `value`, but for this process. Resolves to how many. */
@@ -84,7 +44,7 @@ export async function sweepDeadWorkers(instance: string): Promise<number> {
     if ((process.environment.get(INSTANCE_MARKER) ?? "") !== instance) continue;
     if (!(await isWorkerAlive(process.environment.get(WORKER_MARKER) ?? ""))) orphans.push(process);
   }
-  return endProcesses(orphans, 0);
+  return endProcesses(orphans, { first: "SIGTERM", patienceMs: 0 });
 }
 
 async function isWorkerAlive(worker: string): Promise<boolean> {
@@ -101,7 +61,7 @@ async function sweepUntilNone(
   for (let round = 0; round < 5; round++) {
     const found = (await findMarked(name)).filter(matches);
     if (found.length === 0) break;
-    ended += await endProcesses(found, round === 0 ? graceMs : 0);
+    ended += await endProcesses(found, { first: "SIGTERM", patienceMs: round === 0 ? graceMs : 0 });
   }
   return ended;
 }

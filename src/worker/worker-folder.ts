@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { isAlive } from "./process-table.ts";
+import { isAlive } from "../processes/table.ts";
 
 const NAME = /^worker-(\d+)-(\d*)-[0-9a-f]+$/;
 

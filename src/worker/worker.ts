@@ -16,6 +16,7 @@ import {
   heartbeat,
   registerWorker,
 } from "../metadata/work.ts";
+import { INSTANCE_MARKER, WORKER_MARKER } from "../processes/markers.ts";
 import { Attempts } from "./attempts.ts";
 import { createBundleCache } from "./bundle-cache.ts";
 import { ClaimLoop } from "./claim-loop.ts";
@@ -24,14 +25,7 @@ import { LogBacklog } from "./log-backlog.ts";
 import { LogSink } from "./log-sink.ts";
 import { createMasker, secretsOf } from "./mask.ts";
 import { Session } from "./session.ts";
-import {
-  INSTANCE_MARKER,
-  sweepDeadWorkers,
-  sweepEndedAttempts,
-  sweepMarked,
-  WORKER_MARKER,
-  workerMarker,
-} from "./sweep.ts";
+import { sweepDeadWorkers, sweepEndedAttempts, sweepMarked, workerMarker } from "./sweep.ts";
 import { removeDeadFolders, workerFolder } from "./worker-folder.ts";
 
 /** What a worker is started with. */

@@ -14,8 +14,8 @@ import {
   startEngines,
   stopEngines,
 } from "../../src/engines/index.ts";
-import { findByMarker } from "../../src/engines/procfs.ts";
 import { openHive } from "../../src/operators/clients/hive.ts";
+import { findByMarker } from "../../src/processes/table.ts";
 import { spawnNode, temporaryFolder, until } from "./support/processes.ts";
 
 interface Running {

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from "ava";
 import pg from "pg";
 import { freePort } from "../../src/engines/ports.ts";
 import { answers, type PostgresOptions, type RunningPostgres, startPostgres } from "../../src/engines/postgres.ts";
-import { findByWorkingFolder } from "../../src/engines/procfs.ts";
+import { findByWorkingFolder } from "../../src/processes/table.ts";
 import { spawnNode, temporaryFolder, until } from "./support/processes.ts";
 
 async function layout(folder: string): Promise<PostgresOptions> {

@@ -12,7 +12,7 @@ test("of many who try at once exactly one gets the lock", async (t) => {
 
 test("a lock whose owner is gone is taken over, by one alone", async (t) => {
   const file = join(await temporaryFolder(t), "lock");
-  await writeFile(file, JSON.stringify({ pid: process.pid, startTime: 1 }));
+  await writeFile(file, JSON.stringify({ pid: process.pid, startedAt: "1" }));
   t.is(await lockOwner(file), null);
   const results = await Promise.all(Array.from({ length: 20 }, () => tryLock(file)));
   t.is(results.filter((result) => "release" in result).length, 1);

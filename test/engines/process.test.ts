@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
-import { INSTANCE_MARKER } from "../../src/engines/guard.ts";
 import { type ProcessSpec, startProcess, sweepInstance } from "../../src/engines/process.ts";
-import { findByMarker, identify, isAlive } from "../../src/engines/procfs.ts";
+import { INSTANCE_MARKER } from "../../src/processes/markers.ts";
+import { findByMarker, identify, isAlive } from "../../src/processes/table.ts";
 import { spawnNode, temporaryFolder, until } from "./support/processes.ts";
 
 function shell(folder: string, script: string): ProcessSpec {
@@ -80,6 +80,6 @@ test("a sweep ends what left its group, and nothing of another instance", async 
 test("an identity does not hold for another process with the same pid", async (t) => {
   const self = await identify(process.pid);
   t.truthy(self);
-  t.true(await isAlive({ pid: process.pid, startTime: self?.startTime ?? 0 }));
-  t.false(await isAlive({ pid: process.pid, startTime: 1 }));
+  t.true(await isAlive({ pid: process.pid, startedAt: self?.startedAt ?? "" }));
+  t.false(await isAlive({ pid: process.pid, startedAt: "1" }));
 });

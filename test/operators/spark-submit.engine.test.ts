@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
-import { findMarked, identityOf } from "../../src/operators/spark/processes.ts";
 import { warmPoolOf } from "../../src/operators/spark/warm-pool.ts";
+import { findByMarker, identify } from "../../src/processes/table.ts";
 import { type LineageEvent, type SparkWorld, sparkWorld } from "./spark.ts";
 
 // Each test starts JVMs: one after the other.
@@ -56,7 +56,7 @@ test.serial("an own driver: result, log, progress, handle, lineage", async (t) =
   t.like(recorded.handles.at(-1) as object, { kind: "spark", session: "own", token: attempt.token });
   t.true(completed(world.events, attempt.id).length > 0);
   t.false(text.some((line) => line.includes("LINEAGE_MISSING")));
-  t.deepEqual(await findMarked("QFLOW_ATTEMPT", attempt.token), []);
+  t.deepEqual(await findByMarker("QFLOW_ATTEMPT", attempt.token), []);
 });
 
 test.serial("an own driver that fails: exit code and last words; cancelled: gone", async (t) => {
@@ -71,8 +71,8 @@ test.serial("an own driver that fails: exit code and last words; cancelled: gone
   setTimeout(() => abort.abort(new Error("cancelled")), 12_000);
   const cancelled = await running;
   t.is(cancelled.error?.message, "cancelled");
-  t.deepEqual(await findMarked("QFLOW_ATTEMPT", cancelled.attempt.token), []);
-  t.is(await identityOf((cancelled.recorded.handles[1] as { process: { pid: number } }).process.pid), null);
+  t.deepEqual(await findByMarker("QFLOW_ATTEMPT", cancelled.attempt.token), []);
+  t.is(await identify((cancelled.recorded.handles[1] as { process: { pid: number } }).process.pid), null);
 });
 
 test.serial(
@@ -181,33 +181,30 @@ test.serial(
   },
 );
 
-test.serial(
-  "a warm driver that is killed fails its job and is replaced; two drivers run two jobs at once",
-  async (t) => {
-    const world = await sparkWorld(t);
-    t.teardown(() => warmPoolOf(world.config).close());
-    const flag = join(world.home, "asleep");
-    await world.application("sleeps.py", [...REPORT, "import time", `open('${flag}', 'w').close()`, "time.sleep(600)"]);
-    const running = world.submit({ application: "jobs/sleeps.py", session: "warm" });
-    while (!existsSync(flag)) await sleep(100);
-    const pid = JSON.parse((await readFile(join(world.home, "log/spark-starts.jsonl"), "utf8")).trim()).pid;
-    process.kill(pid, "SIGKILL");
-    const killed = await running;
-    t.is(killed.error?.code, "SPARK_FAILED");
-    t.regex(killed.error?.message ?? "", /the Spark driver ended \(SIGKILL\)/);
-    await world.application("ok.py", [...REPORT, "spark.range(3).count()"]);
-    t.is(
-      (
-        await world.submit(
-          { application: "jobs/ok.py", session: "warm" },
-          { previousHandle: killed.recorded.handles.at(-1) ?? null },
-        )
-      ).error,
-      null,
-    );
-    t.deepEqual(await starts(world), ["warm", "warm"]);
-  },
-);
+test.serial("a warm driver that is killed fails its job, and the next job gets another driver", async (t) => {
+  const world = await sparkWorld(t);
+  t.teardown(() => warmPoolOf(world.config).close());
+  const flag = join(world.home, "asleep");
+  await world.application("sleeps.py", [...REPORT, "import time", `open('${flag}', 'w').close()`, "time.sleep(600)"]);
+  const running = world.submit({ application: "jobs/sleeps.py", session: "warm" });
+  while (!existsSync(flag)) await sleep(100);
+  const pid = JSON.parse((await readFile(join(world.home, "log/spark-starts.jsonl"), "utf8")).trim()).pid;
+  process.kill(pid, "SIGKILL");
+  const killed = await running;
+  t.is(killed.error?.code, "SPARK_FAILED");
+  t.regex(killed.error?.message ?? "", /the Spark driver ended \(SIGKILL\)/);
+  await world.application("ok.py", [...REPORT, "spark.range(3).count()"]);
+  t.is(
+    (
+      await world.submit(
+        { application: "jobs/ok.py", session: "warm" },
+        { previousHandle: killed.recorded.handles.at(-1) ?? null },
+      )
+    ).error,
+    null,
+  );
+  t.deepEqual(await starts(world), ["warm", "warm"]);
+});
 
 async function cancelWhenSaid(world: SparkWorld, application: string) {
   const abort = new AbortController();

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../../src/engines/ports.ts";
 import { ensureDatabase, type RunningPostgres, startPostgres } from "../../src/engines/postgres.ts";
-import { isAlive, type ProcessIdentity } from "../../src/engines/procfs.ts";
 import { openDatabase } from "../../src/metadata/database.ts";
+import { isAlive, type ProcessIdentity } from "../../src/processes/table.ts";
 import { FOLDER_PREFIX, type SharedPostgres, STATE_FILE } from "./postgres.ts";
 
 const TEMPLATE = "qflow_template";
@@ -75,13 +75,11 @@ async function publish(folder: string, state: SharedPostgres): Promise<void> {
 /** Folders of runs whose runner and server are gone, left by a kill -9 of their host. */
 async function removeOldFolders(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
-    const [pid, startTime] = name.startsWith(FOLDER_PREFIX)
-      ? name.slice(FOLDER_PREFIX.length).split("-").map(Number)
-      : [];
-    if (!pid || !startTime || (await isAlive({ pid, startTime }))) continue;
+    const [pid, startedAt] = name.startsWith(FOLDER_PREFIX) ? name.slice(FOLDER_PREFIX.length).split("-") : [];
+    if (!pid || !startedAt || (await isAlive({ pid: Number(pid), startedAt }))) continue;
     await rm(join(tmpdir(), name), { recursive: true, force: true });
   }
 }
 
-const [folder = "", pid, startTime] = process.argv.slice(2);
-await main(folder, { pid: Number(pid), startTime: Number(startTime) });
+const [folder = "", pid, startedAt = ""] = process.argv.slice(2);
+await main(folder, { pid: Number(pid), startedAt });

@@ -7,7 +7,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { identify } from "../../src/engines/procfs.ts";
+import { identify } from "../../src/processes/table.ts";
 
 /** What the host publishes when it is ready, or why it is not. */
 export interface SharedPostgres {
@@ -30,7 +30,7 @@ const START_TIMEOUT_MS = 120_000;
 export async function sharedPostgres(): Promise<SharedPostgres> {
   const runner = await identify(process.ppid);
   if (runner === null) throw new Error("the test runner is gone");
-  const folder = join(tmpdir(), `${FOLDER_PREFIX}${runner.pid}-${runner.startTime}`);
+  const folder = join(tmpdir(), `${FOLDER_PREFIX}${runner.pid}-${runner.startedAt}`);
   // Making the folder is the lock: exactly one test file succeeds and starts the host.
   const first = await mkdir(folder, { mode: 0o755 }).then(
     () => true,
@@ -41,7 +41,7 @@ export async function sharedPostgres(): Promise<SharedPostgres> {
   );
   if (first) {
     const host = join(import.meta.dirname, "postgres-host.ts");
-    const args = [host, folder, String(runner.pid), String(runner.startTime)];
+    const args = [host, folder, String(runner.pid), String(runner.startedAt)];
     spawn(process.execPath, args, { detached: true, stdio: "ignore" }).unref();
   }
   const deadline = Date.now() + START_TIMEOUT_MS;

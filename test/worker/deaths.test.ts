@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
-import { findMarked } from "../../src/worker/process-table.ts";
+import { findMarked } from "../../src/processes/table.ts";
 import { attempts, bench, cancel, deploy, isProcessAlive, logOf, oneTask, runEnd, trigger, until } from "./support.ts";
 
 test("process.exit in a task fails it and says so", async (t) => {

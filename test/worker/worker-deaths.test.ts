@@ -5,8 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import type { Database } from "../../src/metadata/database.ts";
 import { hostId } from "../../src/metadata/host-identity.ts";
+import { findMarked } from "../../src/processes/table.ts";
 import { LostWorkerSearch } from "../../src/scheduler/lost-workers.ts";
-import { findMarked } from "../../src/worker/process-table.ts";
 import { testDatabase } from "../support/database.ts";
 import { attempts, deploy, isProcessAlive, oneTask, runEnd, states, testHome, trigger, until } from "./support.ts";
 

@@ -2,9 +2,11 @@
 import { z } from "zod";
 import type { Json } from "../../dag/spec.ts";
 import { QflowError } from "../../errors.ts";
+import { endGroup } from "../../processes/ending.ts";
+import { ATTEMPT_MARKER } from "../../processes/markers.ts";
+import { isAlive, type ProcessIdentity } from "../../processes/table.ts";
 import type { OperatorContext } from "../run.ts";
 import type { SparkJob } from "./job.ts";
-import { ATTEMPT_MARKER, endGroup, isAlive, type ProcessIdentity } from "./processes.ts";
 
 const schema = z.object({
   kind: z.literal("spark"),

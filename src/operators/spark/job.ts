@@ -3,10 +3,10 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import type { Json } from "../../dag/spec.ts";
 import { messageOf, QflowError } from "../../errors.ts";
+import { ATTEMPT_MARKER } from "../../processes/markers.ts";
 import type { OperatorContext } from "../run.ts";
 import type { SparkSubmitConfig } from "../spark-submit.ts";
 import { lineageProperties } from "./lineage.ts";
-import { ATTEMPT_MARKER } from "./processes.ts";
 
 /** What is run. */
 export interface SparkJob {

@@ -9,7 +9,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../../config.ts";
 import { messageOf, QflowError } from "../../errors.ts";
-import { identityOf, type ProcessIdentity } from "./processes.ts";
+import { identify, type ProcessIdentity } from "../../processes/table.ts";
 
 /** What to start. */
 export interface LaunchSpec {
@@ -53,7 +53,7 @@ export async function launch(spec: LaunchSpec): Promise<Launched> {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const ended = endOf(child, spec);
-  const identity = child.pid === undefined ? null : await identityOf(child.pid);
+  const identity = child.pid === undefined ? null : await identify(child.pid);
   if (identity === null)
     throw new QflowError("SPARK_FAILED", `${command} did not start`, { details: { ...(await ended) } });
   await countStart(spec, identity.pid);

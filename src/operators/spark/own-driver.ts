@@ -1,12 +1,13 @@
 /** A Spark application in a driver of its own: one `spark-submit` for one attempt. */
 import { join } from "node:path";
 import { QflowError } from "../../errors.ts";
+import { endGroup } from "../../processes/ending.ts";
+import { ATTEMPT_MARKER } from "../../processes/markers.ts";
 import type { OperatorContext } from "../run.ts";
 import { handleOf } from "./handle.ts";
 import type { SparkEnd, SparkJob } from "./job.ts";
 import { type Launched, launch } from "./launch.ts";
 import { LINEAGE_LISTENER } from "./lineage.ts";
-import { ATTEMPT_MARKER, endGroup } from "./processes.ts";
 import { followProgress } from "./progress.ts";
 
 /** Between TERM and KILL. Less than the worker's patience with a cancelled operator. */

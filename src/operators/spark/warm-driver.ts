@@ -10,10 +10,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Config } from "../../config.ts";
 import { QflowError } from "../../errors.ts";
+import { endGroup } from "../../processes/ending.ts";
+import type { ProcessIdentity } from "../../processes/table.ts";
 import type { SparkEnd, SparkJob } from "./job.ts";
 import { LastWords } from "./last-words.ts";
 import { type Launched, launch } from "./launch.ts";
-import { endGroup, type ProcessIdentity } from "./processes.ts";
 
 const SERVER = join(import.meta.dirname, "session_server.py");
 const START_MS = 180_000;

@@ -1,6 +1,6 @@
 /** The warm Spark drivers of one worker host: lent to one job at a time, started when needed, stopped when idle. */
 import type { Config } from "../../config.ts";
-import { isAlive, type ProcessIdentity } from "./processes.ts";
+import { isAlive, type ProcessIdentity } from "../../processes/table.ts";
 import { WarmDriver } from "./warm-driver.ts";
 
 /** A driver is replaced after this many jobs: what applications leak in a JVM is bounded. */

@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import test from "ava";
 import { endPrevious } from "../../src/operators/spark/handle.ts";
-import { endGroup, findMarked, identityOf, isAlive } from "../../src/operators/spark/processes.ts";
+import { endGroup } from "../../src/processes/ending.ts";
+import { findByMarker, identify, isAlive } from "../../src/processes/table.ts";
 import { testDatabase } from "../support/database.ts";
 import { operatorContext } from "../support/operator-context.ts";
 
@@ -17,7 +18,7 @@ async function stubborn(token: string) {
     stdio: ["ignore", "pipe", "ignore"],
   });
   await once(child.stdout, "data");
-  const identity = await identityOf(child.pid ?? 0);
+  const identity = await identify(child.pid ?? 0);
   if (identity === null) throw new Error("it did not start");
   return identity;
 }
@@ -25,10 +26,10 @@ async function stubborn(token: string) {
 test("a group that ignores TERM is killed, with what left the group", async (t) => {
   const token = randomBytes(8).toString("hex");
   const leader = await stubborn(token);
-  t.true((await findMarked("QFLOW_ATTEMPT", token)).length >= 3);
+  t.true((await findByMarker("QFLOW_ATTEMPT", token)).length >= 3);
   t.deepEqual(await endGroup(leader, { name: "QFLOW_ATTEMPT", value: token }, 200), []);
   t.false(await isAlive(leader));
-  t.deepEqual(await findMarked("QFLOW_ATTEMPT", token), []);
+  t.deepEqual(await findByMarker("QFLOW_ATTEMPT", token), []);
 });
 
 test("a process that only has the pid of a dead one is left alone", async (t) => {
