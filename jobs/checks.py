@@ -33,7 +33,8 @@ NONE_MAY_BE = {
     "branch_sale_has_agent_and_branch": "count_if(not f.is_online and (f.sales_agent_id is null or f.branch_id is null))",
 }
 FACT_SCAN = f"""
-select {", ".join(f"{measure} as {name}" for name, measure in NONE_MAY_BE.items())}, sum(f.total_paid_price) as total
+select {", ".join(f"{measure} as {name}" for name, measure in NONE_MAY_BE.items())}, sum(f.total_paid_price) as total,
+  count_if(array_contains(:files, f._file_id)) as loaded
 from {FACT} f
 left join (select distinct customer_id from conformed.dim_customer where is_current) c on c.customer_id = f.customer_id
 left join conformed.dim_product p on p.product_id = f.product_id
@@ -68,6 +69,7 @@ select count_if(current <> 1 or gaps > 0) as broken from (
 MEASURED = [
     *((name, FACT, f"fact.{name}", "0") for name in NONE_MAY_BE),
     ("total_paid_price_recomputed", FACT, "cast(coalesce(fact.total, 0) * 100 as bigint)", "coalesce(recomputed.cents, 0)"),
+    ("sales_of_run_loaded", FACT, "fact.loaded", ":loaded"),
     ("customer_history_unbroken", CUSTOMERS, "history.broken", "0"),
 ]
 CHECKS = f"""
@@ -82,20 +84,23 @@ def main():
     manifest, standardized, conformed = runtime.arguments(
         __doc__.splitlines()[0], "manifest", "standardized", "conformed"
     )
-    runtime.set_shuffle_partitions(spark, runtime.stored_bytes(spark, FACT))
+    runtime.prepare_to_read(spark, FACT)
     versions = file_versions(manifest)
     batch = max((version.batch for version in versions), default=0)
     balance = counts.of_files(spark, versions, standardized, conformed)
-    checks = record(spark, balance, batch)
+    sales = {version.file_id for version in versions if version.feed == "sales_transactions"}
+    loaded = sum(file["loaded"] for file in balance if str(file["fileId"]) in sales)
+    measured = spark.sql(CHECKS, args={"files": F.array(*map(F.lit, sales or [""])), "loaded": loaded})
+    checks = record(spark, measured, balance, batch)
     failed = [check for check in checks if not check["passed"]]
     if failed:
         raise SystemExit("checks failed: " + "; ".join(map(describe, failed)))
     runtime.write_result({"counts": balance, "checks": len(checks)})
 
 
-def record(spark, balance, batch):
+def record(spark, measured, balance, batch):
     """Makes every check and writes its outcome, good or bad, for the batch's run; returns what was written."""
-    checks = spark.sql(CHECKS).union(spark.createDataFrame(list(map(balanced, balance)), COLUMNS))
+    checks = measured.union(spark.createDataFrame(list(map(balanced, balance)), COLUMNS))
     judged = checks.withColumn("passed", F.col("observed").eqNullSafe(F.col("expected"))).withColumn("batch", F.lit(batch))
     runtime.overwrite(judged.coalesce(1), TABLE)
     return spark.table(TABLE).where(F.col("batch") == batch).collect()

@@ -19,18 +19,14 @@ from qcompany.manifest import file_versions
 def main():
     spark = runtime.session()
     (manifest,) = runtime.arguments(__doc__.splitlines()[0], "manifest")
-    runtime.set_shuffle_partitions(spark, runtime.stored_bytes(spark, resolve.TRANSACTIONS))
+    runtime.prepare_to_read(spark, resolve.TRANSACTIONS)
     resolve.register(spark)
-    resolve.quarantine_unresolved(spark)
-    difference = sales.compare(spark)
-    try:
-        changed = sales.changed_dates(difference)
-        sales.write(spark, changed)
-        files = sales.file_counts(spark, difference, [version.file_id for version in file_versions(manifest)])
-    finally:
-        difference.unpersist()
+    changed, files = sales.compare(spark)
+    resolve.quarantine(spark, {file_id for file_id, row in files.items() if row["refused"]})
+    sales.write(spark, changed)
     dimensions.write(spark)
-    runtime.write_result({"files": files, "changedDates": [str(day) for day in changed]})
+    counts = sales.file_counts(spark, files, [version.file_id for version in file_versions(manifest)])
+    runtime.write_result({"files": counts, "changedDates": [str(day) for day in changed]})
 
 
 if __name__ == "__main__":

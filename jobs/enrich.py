@@ -38,7 +38,7 @@ where not (e.print <=> s.print and e.size <=> s.size)
 def main():
     spark = runtime.session()
     runtime.arguments(__doc__.splitlines()[0])
-    runtime.set_shuffle_partitions(spark, runtime.stored_bytes(spark, "conformed.fact_sales"))
+    runtime.prepare_to_read(spark, "conformed.fact_sales")
     spark.sql(EXPECTED).createOrReplaceTempView("performance")
     changed = spark.sql(DIFFERENCE).collect()
     # Milliseconds grow from run to run; the stored numbers guard against a clock that was set back.

@@ -57,7 +57,7 @@ INSIGHTS = {
 def main():
     spark = runtime.session()
     runtime.arguments(__doc__.splitlines()[0])
-    runtime.set_shuffle_partitions(spark, runtime.stored_bytes(spark, "conformed.fact_sales"))
+    runtime.prepare_to_read(spark, "conformed.fact_sales")
     counts = {}
     for table, (query, order) in INSIGHTS.items():
         observed = Observation()

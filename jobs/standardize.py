@@ -25,8 +25,7 @@ def main():
     spark = runtime.session()
     (manifest,) = runtime.arguments(__doc__.splitlines()[0], "manifest")
     files = [StagedFile(spark, version) for version in file_versions(manifest)]
-    for file in files:
-        withdraw(spark, file)
+    withdraw(spark, files)
     for feed in FEEDS:
         write_valid([file for file in files if file.version.feed == feed], feed)
     write_quarantined(spark, files)
@@ -84,15 +83,16 @@ class StagedFile:
         }
 
 
-def withdraw(spark, file):
-    """Drops what the versions that this one replaces have loaded, and what an earlier try of this one quarantined."""
-    version = file.version
+def withdraw(spark, files):
+    """Drops what the versions that these replace have loaded, and what an earlier try of these quarantined."""
     # A version that is refused whole replaces nothing: its predecessor stays.
-    replaced = [] if file.header.problems else version.supersedes
-    for file_id in replaced:
-        runtime.drop_partition(spark, f"standardized.{version.feed}", file_id=file_id)
-    for file_id in [*replaced, version.file_id]:
-        runtime.drop_partition(spark, QUARANTINE, file_id=file_id, stage=STAGE)
+    replaced = [(file.version.feed, file_id) for file in files if not file.header.problems for file_id in file.version.supersedes]
+    for feed, file_id in replaced:
+        runtime.drop_partition(spark, f"standardized.{feed}", file_id=file_id)
+    stale = {file_id for _, file_id in replaced} | {file.version.file_id for file in files}
+    for partition in runtime.partitions(spark, QUARANTINE):
+        if partition["stage"] == STAGE and partition["file_id"] in stale:
+            runtime.drop_partition(spark, QUARANTINE, **partition)
 
 
 def write_valid(files, feed):

@@ -1,48 +1,38 @@
-"""What became of the rows of each file of a run, put together from two jobs' results and counted again in the tables."""
+"""What became of the rows of each file of a run, put together from the results of two jobs and from the tables."""
 
 from pyspark.sql import functions as F
 
 from .resolve import QUARANTINE
-from .sales import FACT
 
 REFERENCE_KEYS = {"branches": "branch_id", "sales_agents": "sales_person_id"}
 
 
 def of_files(spark, versions, standardized, conformed):
-    """One entry a file, as the manifest wants it. `read` is what standardize counted; the rest is counted in the tables."""
-    read = {str(file["fileId"]): file for file in standardized["files"]}
-    resolved = {str(file["fileId"]): file for file in conformed["files"]}
-    file_ids = [version.file_id for version in versions]
-    quarantined = rows_by_file(spark.table(QUARANTINE), file_ids)
-    loaded = rows_by_file(spark.table(FACT), file_ids)
+    """One entry a file, as the manifest wants it: what the two jobs counted, and what the quarantine really holds."""
+    read = {file["fileId"]: file for file in standardized["files"]}
+    resolved = {file["fileId"]: file for file in conformed["files"]}
+    quarantined = quarantined_rows(spark, [version.file_id for version in versions])
     entries = []
     for version in versions:
-        file, outcome = read[version.file_id], resolved.get(version.file_id, {})
-        if version.feed in REFERENCE_KEYS:
-            numbers = reference_counts(spark, version)
-        else:
-            numbers = {
-                "loaded": loaded.get(version.file_id, 0),
-                "duplicate": outcome.get("duplicate", 0),
-                "conflict": outcome.get("conflict", 0),
-            }
-        reasons = {**file["reasons"], **outcome.get("reasons", {})}
+        file, outcome = read[int(version.file_id)], resolved[int(version.file_id)]
+        numbers = reference_counts(spark, version) if version.feed in REFERENCE_KEYS else outcome
         entries.append(
             {
                 "fileId": file["fileId"],
                 "read": file["read"],
-                **numbers,
+                **{name: numbers[name] for name in ("loaded", "duplicate", "conflict")},
                 "quarantined": quarantined.get(version.file_id, 0),
-                "reasons": reasons,
+                "reasons": {**file["reasons"], **outcome["reasons"]},
                 "rejected": ", ".join(file["fileReasons"]) or None,
             }
         )
     return entries
 
 
-def rows_by_file(table, file_ids):
-    """File → rows."""
-    return dict(table.where(F.col("_file_id").isin(file_ids)).groupBy("_file_id").count().collect())
+def quarantined_rows(spark, file_ids):
+    """File → rows in quarantine, of both stages."""
+    rows = spark.table(QUARANTINE).where(F.col("file_id").isin(file_ids))
+    return dict(rows.groupBy("file_id").count().collect())
 
 
 def reference_counts(spark, version):

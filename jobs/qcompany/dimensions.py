@@ -7,7 +7,7 @@ BATCH_PLACE = 10_000_000_000
 # Where a sale was told of several times, the earliest batch counts: a batch that repeats old sales tells nothing new.
 TOLD = """
 select * from (
-  select *, row_number() over (partition by transaction_id order by _batch, _line_no, _load_seq) as _told from ranked_sales
+  select *, row_number() over (partition by transaction_id order by _batch, _line_no, _load_seq) as _told from accepted_sales
 ) where _told = 1
 """
 
@@ -61,7 +61,7 @@ select calendar_date, year(calendar_date) as year, quarter(calendar_date) as qua
 from (
   select explode(sequence(trunc(min(transaction_date), 'YEAR'), date_sub(add_months(trunc(max(transaction_date), 'YEAR'), 12), 1)))
     as calendar_date
-  from ranked_sales
+  from accepted_sales
 )
 """
 

@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 
 # Parquet unfolds about fourfold in memory; one shuffle partition then holds about 128 MB.
 BYTES_PER_SHUFFLE_PARTITION = 32 * 1024 * 1024
+MOST_SHUFFLE_PARTITIONS = 400
 
 
 def session():
@@ -15,22 +16,25 @@ def session():
     spark = SparkSession.builder.enableHiveSupport().getOrCreate().newSession()
     # STATIC, Spark's default, would empty every partition that a write does not mention.
     spark.conf.set("spark.sql.sources.partitionOverwriteMode", "dynamic")
-    # Many tiny day files: listed here instead of by a job with a task a folder, read by few tasks, each file in one go.
-    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", "20000")
-    spark.conf.set("spark.sql.files.openCostInBytes", str(64 * 1024))
-    spark.conf.set("parquet.hadoop.vectored.io.enabled", "false")
+    # A dynamic overwrite moves files into place when all are written: once is enough.
+    spark.conf.set("mapreduce.fileoutputcommitter.algorithm.version", "2")
     # A long list of days is given to the metastore as a range, and what it cannot filter is filtered here.
     spark.conf.set("spark.sql.hive.metastorePartitionPruningInSetThreshold", "8")
     spark.conf.set("spark.sql.hive.metastorePartitionPruningFallbackOnException", "true")
-    set_shuffle_partitions(spark, 0)
+    spark.conf.set("spark.sql.shuffle.partitions", str(spark.sparkContext.defaultParallelism))
     return spark
 
 
-def set_shuffle_partitions(spark, stored_bytes):
-    """Sizes shuffles for what a job is about to read, in bytes of Parquet."""
+def prepare_to_read(spark, table):
+    """Sizes shuffles for the table that a job is going to read whole, and reads many tiny day files cheaply."""
     cores = spark.sparkContext.defaultParallelism
-    wanted = stored_bytes // BYTES_PER_SHUFFLE_PARTITION
-    spark.conf.set("spark.sql.shuffle.partitions", str(int(min(400, max(cores, wanted)))))
+    wanted = stored_bytes(spark, table) // BYTES_PER_SHUFFLE_PARTITION
+    spark.conf.set("spark.sql.shuffle.partitions", str(int(min(MOST_SHUFFLE_PARTITIONS, max(cores, wanted)))))
+    # Listed here instead of by a job with a task a folder, read by few tasks, each file in one go.
+    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", "20000")
+    spark.conf.set("spark.sql.files.openCostInBytes", str(64 * 1024))
+    spark.conf.set("parquet.hadoop.vectored.io.enabled", "false")
+    spark.conf.set("spark.sql.parquet.columnarReaderBatchSize", "1024")
 
 
 def stored_bytes(spark, table):

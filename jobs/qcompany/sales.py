@@ -6,12 +6,14 @@ from . import runtime
 from .resolve import QUARANTINE, STAGE
 
 FACT = "conformed.fact_sales"
+COUNTS = ("loaded", "duplicate", "conflict", "refused")
 
 # A day of a file is the same when it has as many rows and the same lines: a line of a file version never changes.
 EXPECTED = """
-select transaction_date, _file_id,
-  count_if(_rank = 1) as loaded, count_if(_rank > 1) as duplicate, count_if(_rank > 1 and _row_hash <> _first_hash) as conflict,
-  bit_xor(if(_rank = 1, xxhash64(_line_no), 0)) as lines
+select transaction_date, _file_id, count_if(_refused) as refused,
+  count_if(not _refused and _rank = 1) as loaded, count_if(not _refused and _rank > 1) as duplicate,
+  count_if(not _refused and _rank > 1 and _row_hash <> _first_hash) as conflict,
+  bit_xor(if(not _refused and _rank = 1, xxhash64(_line_no), 0)) as lines
 from ranked_sales group by transaction_date, _file_id
 """
 STORED = f"""
@@ -20,7 +22,7 @@ from {FACT} group by transaction_date, _file_id
 """
 DIFFERENCE = f"""
 select coalesce(e.transaction_date, s.transaction_date) as transaction_date, coalesce(e._file_id, s._file_id) as _file_id,
-  coalesce(e.loaded, 0) as loaded, coalesce(e.duplicate, 0) as duplicate, coalesce(e.conflict, 0) as conflict,
+  {", ".join(f"coalesce(e.{name}, 0) as {name}" for name in COUNTS)},
   coalesce(e.loaded, 0) <> coalesce(s.loaded, 0) or coalesce(e.lines, 0) <> coalesce(s.lines, 0) as changed
 from ({EXPECTED}) e full join ({STORED}) s on e.transaction_date = s.transaction_date and e._file_id = s._file_id
 """
@@ -32,7 +34,7 @@ select t.*,
   cast(case when offer_1 then 0.05 when offer_2 then 0.10 when offer_3 then 0.15
     when offer_4 then 0.20 when offer_5 then 0.25 else 0 end as decimal(4,2)) as discount,
   if(is_online, split(shipping_address, '/'), null) as address
-from ranked_sales t where _rank = 1
+from accepted_sales t where _rank = 1
 """
 
 # An address is read from its right end: a street can hold a slash.
@@ -48,15 +50,21 @@ from ({ROWS}) t
 
 
 def compare(spark):
-    """Days × files: counts, and whether the fact table holds something else. Kept in memory until unpersisted."""
-    return spark.sql(DIFFERENCE).persist()
+    """What the fact table should hold against what it holds.
 
-
-def changed_dates(difference):
-    """The days to write, ascending, each with whether it holds any sale now."""
-    days = difference.groupBy("transaction_date").agg(F.bool_or("changed").alias("changed"), F.sum("loaded").alias("loaded"))
-    rows = days.where("changed").orderBy("transaction_date").collect()
-    return {row["transaction_date"]: row["loaded"] > 0 for row in rows}
+    Returns the days to write (each with whether it holds any sale now) and, by file, its counts and whether any changed.
+    """
+    difference = spark.sql(DIFFERENCE).persist()
+    try:
+        days, files = (
+            difference.groupBy(key).agg(F.bool_or("changed").alias("changed"), *(F.sum(name).alias(name) for name in COUNTS))
+            for key in ("transaction_date", "_file_id")
+        )
+        changed = {row["transaction_date"]: row["loaded"] > 0 for row in days.where("changed").orderBy("transaction_date").collect()}
+        return changed, {row["_file_id"]: row for row in files.collect()}
+    finally:
+        # Before anything is written: a kept result would be computed anew with every write to a table it comes from.
+        difference.unpersist()
 
 
 def write(spark, dates):
@@ -68,36 +76,24 @@ def write(spark, dates):
             runtime.drop_partition(spark, FACT, transaction_date=day)
 
 
-def file_counts(spark, difference, file_ids):
+def file_counts(spark, files, file_ids):
     """What became of the rows of the files of this run, and of any other file whose rows changed because of them."""
-    totals = difference.groupBy("_file_id").agg(
-        F.bool_or("changed").alias("changed"),
-        *(F.sum(name).alias(name) for name in ("loaded", "duplicate", "conflict")),
-    )
-    counts = {row["_file_id"]: row for row in totals.collect() if row["changed"] or row["_file_id"] in file_ids}
-    wanted = sorted({*file_ids, *counts})
-    refused = refused_counts(spark, wanted)
-    return [one_file(file_id, counts.get(file_id), refused.get(file_id)) for file_id in wanted]
+    wanted = sorted({*file_ids, *(file_id for file_id, row in files.items() if row["changed"])})
+    reasons = refusal_reasons(spark, [file_id for file_id in wanted if file_id in files and files[file_id]["refused"]])
+    return [one_file(file_id, files.get(file_id), reasons.get(file_id, {})) for file_id in wanted]
 
 
-def refused_counts(spark, file_ids):
-    """File → rows that the conform stage quarantined, and reason → rows."""
-    stages = {(one["file_id"], one["stage"]) for one in runtime.partitions(spark, QUARANTINE)}
-    file_ids = [file_id for file_id in file_ids if (file_id, STAGE) in stages]
-    found = {file_id: (0, {}) for file_id in file_ids}
-    if not file_ids:
-        return found
-    rows = spark.table(QUARANTINE).where((F.col("stage") == STAGE) & F.col("file_id").isin(file_ids))
-    for row in rows.groupBy("file_id", "reasons").count().collect():
-        total, reasons = found[row["file_id"]]
-        for reason in row["reasons"]:
-            reasons[reason] = reasons.get(reason, 0) + row["count"]
-        found[row["file_id"]] = (total + row["count"], reasons)
+def refusal_reasons(spark, file_ids):
+    """File → reason → rows that the conform stage quarantined."""
+    found = {}
+    if file_ids:
+        rows = spark.table(QUARANTINE).where((F.col("stage") == STAGE) & F.col("file_id").isin(file_ids))
+        for row in rows.select("file_id", F.explode("reasons").alias("reason")).groupBy("file_id", "reason").count().collect():
+            found.setdefault(row["file_id"], {})[row["reason"]] = row["count"]
     return found
 
 
-def one_file(file_id, counts, refused):
+def one_file(file_id, row, reasons):
     """One entry of the result."""
-    quarantined, reasons = refused or (0, {})
-    numbers = {name: counts[name] if counts else 0 for name in ("loaded", "duplicate", "conflict")}
-    return {"fileId": int(file_id), **numbers, "quarantined": quarantined, "reasons": reasons}
+    counts = {name: row[name] if row else 0 for name in COUNTS}
+    return {"fileId": int(file_id), "quarantined": counts.pop("refused"), **counts, "reasons": reasons}
