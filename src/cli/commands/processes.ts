@@ -5,6 +5,7 @@ import type { Config } from "../../config.ts";
 import { messageOf } from "../../errors.ts";
 import { type Database, openDatabase } from "../../metadata/database.ts";
 import { checkSchema, migrate } from "../../metadata/migrate.ts";
+import { withRetry } from "../../metadata/transient.ts";
 import { startScheduler } from "../../scheduler/index.ts";
 import { runWorker } from "../../worker/index.ts";
 import { keepDagsStored } from "../dag-loader.ts";
@@ -16,6 +17,9 @@ import { withPostgres } from "../with-engines.ts";
 
 /** Connections of each process to the database. */
 const CONNECTIONS = { scheduler: 6, worker: 8, api: 10, migrator: 2 };
+
+/** With growing pauses of up to 5 s: about a minute. */
+const START_TRIES = 20;
 
 /** Registers the commands. */
 export function processCommands(program: Command, context: () => CommandContext): void {
@@ -78,7 +82,8 @@ function withProcessDatabase(
   return withPostgres(context, async (url) => {
     const database = openDatabase(url, { max: CONNECTIONS[name], applicationName: `qflow-${name}` });
     try {
-      await migrate(database);
+      // Whoever starts us may be faster than the database, above all after both were killed.
+      await withRetry(() => migrate(database), { tries: START_TRIES });
       await work(database, context.config);
     } finally {
       await database.close();
