@@ -45,7 +45,7 @@ export async function untilAtRest(database: Database, say: (text: string) => voi
     if (open.length > 0) {
       say(`Waiting for the rest of batch ${open.join(", ")}`);
       await sleep(LOOK_AGAIN_MS, undefined, { signal });
-    } else if (fresh.length === 0) return { failed: await failedRuns(database, 0) };
+    } else if (fresh.length === 0) return { failed: await patiently(() => failedRuns(database, 0), signal) };
   }
 }
 
@@ -66,6 +66,15 @@ export async function retryFailedRuns(database: Database): Promise<number> {
   return failed.length;
 }
 
+const ONE = { limit: 1, offset: 0, orderBy: [] };
+/** With growing pauses of up to 5 s: more than a minute, in which a killed database is back. */
+const TRIES = 30;
+
+/** A database that goes away while we wait comes back: waiting goes on. */
+function patiently<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  return withRetry(work, { tries: TRIES, signal });
+}
+
 interface Arrivals {
   announced: number[];
   waiting: number[];
@@ -73,10 +82,10 @@ interface Arrivals {
 }
 
 async function lookForBatches(database: Database, signal: AbortSignal): Promise<Arrivals> {
-  const { dagId, runId } = await createRun(database, { dagId: ARRIVALS.dagId, by: "start" });
+  const { dagId, runId } = await patiently(() => createRun(database, { dagId: ARRIVALS.dagId, by: "start" }), signal);
   const key = { dagId, runId, taskId: ARRIVALS.taskId, mapIndex: -1 };
   for (;;) {
-    const [task] = (await listTaskInstances(database, key, { limit: 1, offset: 0, orderBy: [] })).rows;
+    const [task] = (await patiently(() => listTaskInstances(database, key, ONE), signal)).rows;
     if (task?.state === "success") break;
     if (task && ["failed", "upstream_failed", "skipped"].includes(task.state)) {
       throw new QflowError("TASK_FAILED", `the feed could not be looked at: ${task.error?.message ?? task.state}`, {
@@ -85,15 +94,15 @@ async function lookForBatches(database: Database, signal: AbortSignal): Promise<
     }
     await sleep(POLL_MS, undefined, { signal });
   }
-  const [xcom] = (await listXComs(database, key, { limit: 1, offset: 0, orderBy: [] })).rows;
+  const [xcom] = (await patiently(() => listXComs(database, key, ONE), signal)).rows;
   return xcom?.value as unknown as Arrivals;
 }
 
 async function untilIdle(database: Database, say: (text: string) => void, signal: AbortSignal): Promise<void> {
   let before = "";
   for (;;) {
-    const runs = await activeRuns(database);
-    const consumers = await waitingConsumers(database);
+    const runs = await patiently(() => activeRuns(database), signal);
+    const consumers = await patiently(() => waitingConsumers(database), signal);
     const due = consumers.filter(isDue);
     if (runs.length === 0 && due.length === 0) return;
     const now = runs.filter((run) => run.state === "running").map((run) => `${run.dagId} ${run.runId}`);
