@@ -5,6 +5,7 @@ import { tablesToSync } from "../../metadata/catalog.ts";
 import { clearTasks } from "../../metadata/clear.ts";
 import type { Database } from "../../metadata/database.ts";
 import { createRun } from "../../metadata/runs.ts";
+import { withRetry } from "../../metadata/transient.ts";
 import {
   activeRuns,
   failedRuns,
