@@ -67,7 +67,7 @@ export class PlatformFolder {
 
   /** Runs `qflow …` to its end. */
   async command(...args: string[]): Promise<Finished> {
-    const child = spawn(process.execPath, [CLI, ...args], { env: this.env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [CLI, ...args], { env: this.env, stdio: ["ignore", "pipe", "pipe", "ipc"] });
     const output = collect(child);
     const code = await new Promise<number | null>((done) => child.once("exit", done));
     return { code, ...output() };
@@ -114,7 +114,8 @@ export interface RunningPlatform {
 
 /** Starts `qflow start` and waits until it is up. */
 export async function startTestPlatform(folder: PlatformFolder): Promise<RunningPlatform> {
-  const child = spawn(process.execPath, [CLI, "start"], { env: folder.env, stdio: ["ignore", "pipe", "pipe"] });
+  // Over the IPC channel it hears of our end, however we end, and stops.
+  const child = spawn(process.execPath, [CLI, "start"], { env: folder.env, stdio: ["ignore", "pipe", "pipe", "ipc"] });
   const output = collect(child);
   const exited = new Promise<number | null>((done) => child.once("exit", done));
   let ended = false;
