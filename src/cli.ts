@@ -14,3 +14,5 @@ try {
     process.exitCode = EXIT.usage;
   } else process.exitCode = printError(error, program.opts().verbose ? "verbose" : "short");
 }
+// Listening for the end of a parent that holds an IPC channel would keep a finished command alive.
+if (process.connected) process.disconnect();
