@@ -58,8 +58,11 @@ export function hiveQueryEngine(connection: Connection): QueryEngine {
 /** What begins a query. Of these only WITH and FROM can go on to write. */
 const READING = /^[\s(]*(select|values|table|show|describe|desc|explain|with|from)\b/i;
 const WRITING = /\b(insert|merge|delete|update)\b/i;
-/** Functions that call any Java method. */
-const ESCAPING = /\b(try_reflect|reflect|java_method)\b/i;
+/** Functions that call any Java method, and what Spark replaces by settings and environment variables before it parses. */
+const ESCAPING = /\b(?:try_reflect|reflect|java_method)\b|\$\{/i;
+/** Rows through a program: `TRANSFORM (…) USING 'program'`, also written MAP and REDUCE. The USING of a join has a parenthesis. */
+const SCRIPTING = /\b(?:transform|map|reduce)\b/i;
+const PROGRAM = /\busing\b(?!\s*\()/i;
 
 /**
  * Refuses statements that could write or leave the lake, before they are sent. Looks at the whole text, strings and comments
@@ -70,8 +73,9 @@ export function requireReadOnly(sql: string): string {
   const statement = sql.replace(/[;\s]+$/, "");
   const opening = READING.exec(withoutLeadingComments(statement))?.[1]?.toLowerCase();
   if (!opening) throw new QflowError("SQL_NOT_READ_ONLY", "this statement is not a query");
-  const word = opening === "with" || opening === "from" ? WRITING.exec(statement)?.[1] : undefined;
-  const refused = word ?? ESCAPING.exec(statement)?.[1];
+  const word = opening === "with" || opening === "from" ? WRITING.exec(statement)?.[0] : undefined;
+  const program = SCRIPTING.test(statement) ? PROGRAM.exec(statement)?.[0] : undefined;
+  const refused = word ?? ESCAPING.exec(statement)?.[0] ?? program;
   if (refused)
     throw new QflowError("SQL_NOT_READ_ONLY", `"${refused}" may not occur in this query, not even in a string`);
   return statement;

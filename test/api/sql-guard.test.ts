@@ -11,6 +11,7 @@ for (const sql of [
   "describe table extended conformed.fact_sales",
   "explain select 1",
   "values (1), (2)",
+  "select transform(xs, x -> x + 1) from a join b using (id)",
 ]) {
   test(`asks: ${JSON.stringify(sql)}`, (t) => t.is(requireReadOnly(`${sql} ;\n`), sql));
 }
@@ -30,6 +31,11 @@ for (const sql of [
   "select r'\\', reflect('java.lang.System', 'exit')--'",
   "execute immediate 'drop table x'",
   "begin drop table x; end",
+  "select transform(a) using 'cat /etc/passwd' as (line) from t",
+  "select transform(a) using/**/'sh' from t left join u using (id)",
+  "from t map a using 'sh' as b",
+  '(from t reduce a using "sh" as b)',
+  "select '${env:HOME}'",
 ]) {
   test(`refuses: ${JSON.stringify(sql)}`, (t) => {
     t.throws(() => requireReadOnly(sql), { code: "SQL_NOT_READ_ONLY" });
