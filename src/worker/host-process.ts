@@ -76,7 +76,12 @@ export class HostProcess implements Executor {
     const current = this.#running.get(attemptId);
     if (!current || current.stopping) return;
     current.stopping = reason;
-    this.#child?.send({ type: "stop", attemptId, reason } satisfies ToChild<HostInit>);
+    // Between two hosts nothing of it runs yet, and the next one must not start it.
+    if (!this.#child) {
+      this.#finish(current, { died: { code: null, signal: "SIGTERM" } });
+      return;
+    }
+    this.#child.send({ type: "stop", attemptId, reason } satisfies ToChild<HostInit>);
     const [stopMs, termMs] = reason === "fenced" ? [FENCED_GRACE_MS, 1000] : [STOP_GRACE_MS, TERM_GRACE_MS];
     current.timer = setTimeout(() => void this.#endProcesses(current, termMs), stopMs);
   }

@@ -1,6 +1,21 @@
 import { createServer, type Socket } from "node:net";
 import test, { type ExecutionContext } from "ava";
-import { attempts, bench, cancel, deploy, isProcessAlive, runEnd, states, trigger, until } from "./support.ts";
+import type { ClaimedTask } from "../../src/metadata/work.ts";
+import type { AttemptEnd } from "../../src/worker/executor.ts";
+import { HostProcess } from "../../src/worker/host-process.ts";
+import {
+  attempts,
+  bench,
+  cancel,
+  deploy,
+  isProcessAlive,
+  runEnd,
+  states,
+  testConfig,
+  testHome,
+  trigger,
+  until,
+} from "./support.ts";
 
 /** A server that accepts and never says a word: what waits for it waits as long as it may. */
 async function silentServer(t: ExecutionContext): Promise<{ port: number; visits: () => number }> {
@@ -57,4 +72,22 @@ export default dag("unknown_operator", {}, (t) => { t.task("t", teleport({ to: "
   const run = await trigger(db, "unknown_operator");
   t.is((await runEnd(db, run)).tasks.t, "failed");
   t.is((await attempts(db, run))[0]?.error?.code, "OPERATOR_UNKNOWN");
+});
+
+test("what is stopped while there is no host ends at once and is never started", async (t) => {
+  const home = await testHome(t);
+  const config = testConfig(home);
+  const ended = Promise.withResolvers<AttemptEnd>();
+  const warned = Promise.withResolvers<void>();
+  const operators = new HostProcess(
+    { env: config.environment, folder: home, config, databaseUrl: "", marker: { name: "QFLOW_WORKER", value: home } },
+    { line: () => {}, ended: (_attempt, end) => ended.resolve(end), warn: () => warned.resolve() },
+  );
+  t.teardown(() => operators.close());
+  operators.prewarm();
+  process.kill(operators.pids[0] ?? 0, "SIGKILL");
+  await warned.promise;
+  operators.run({ attemptId: "a", token: "t", operator: { name: "unknown", config: {} } } as unknown as ClaimedTask);
+  operators.stop("a", "cancelled");
+  t.deepEqual(await ended.promise, { died: { code: null, signal: "SIGTERM" } });
 });
