@@ -1,5 +1,5 @@
 /** Log batches that wait for the database: in memory at first, in a local file when it stays away. */
-import { appendFileSync, closeSync, existsSync, openSync, readSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, openSync, readSync, rmSync, statSync, truncateSync } from "node:fs";
 import type { LogBatch } from "./log-book.ts";
 
 /** More than this is kept on disk, in bytes of text. */
@@ -34,7 +34,7 @@ export class LogBacklog {
       this.#headBytes += bytes;
       return;
     }
-    appendFileSync(this.#file, `${JSON.stringify(batch)}\n`, { mode: 0o600 });
+    this.#append(`${JSON.stringify(batch)}\n`);
     this.#onDisk++;
   }
 
@@ -59,6 +59,17 @@ export class LogBacklog {
     this.#head = [];
     this.#headBytes = 0;
     this.#forgetFile();
+  }
+
+  /** A disk that fills up takes the beginning of a line: without its end it would spoil the next one. */
+  #append(line: string): void {
+    const whole = statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
+    try {
+      appendFileSync(this.#file, line, { mode: 0o600 });
+    } catch (error) {
+      if (existsSync(this.#file)) truncateSync(this.#file, whole);
+      throw error;
+    }
   }
 
   #load(): void {

@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import test from "ava";
 import fc from "fast-check";
 import type { LogLine } from "../../src/metadata/work.ts";
@@ -157,4 +159,28 @@ test("a secret is masked in every form, wherever it stands in base64", (t) => {
 test("without secrets nothing changes, and short ones are left", (t) => {
   t.is(createMasker([]).mask("abc"), "abc");
   t.is(createMasker(["a", ""]).mask("banana"), "banana");
+});
+
+test("a batch that a full disk cut in the middle is not kept, and the next ones still are", async (t) => {
+  const file = join(await testHome(t), "logs.jsonl");
+  const batch = (text: string) => ({ ...attempt, firstLine: 1, lines: [{ at: AT, level: "info", text }] });
+  // In a process whose files may not grow beyond a kibibyte or two: the write that meets the limit is cut short.
+  const script = `
+    import { LogBacklog } from "${new URL("../../src/worker/log-backlog.ts", import.meta.url).href}";
+    const backlog = new LogBacklog(${JSON.stringify(file)}, 0);
+    let refused = "";
+    backlog.push(${JSON.stringify(batch("first"))});
+    try { backlog.push(${JSON.stringify(batch("x".repeat(10_000)))}); } catch (error) { refused = error.code; }
+    backlog.push(${JSON.stringify(batch("last"))});
+    const texts = [];
+    for (; !backlog.isEmpty; backlog.drop(1)) texts.push(backlog.peek(1)[0].lines[0].text);
+    console.log(JSON.stringify({ refused, texts }));
+  `;
+  const { stdout } = await promisify(execFile)("sh", [
+    "-c",
+    'ulimit -f 2; exec "$0" --input-type=module -e "$1"',
+    process.execPath,
+    script,
+  ]);
+  t.deepEqual(JSON.parse(stdout), { refused: "EFBIG", texts: ["first", "last"] });
 });
