@@ -20,7 +20,7 @@ export interface WaitingEvent {
   readonly extra: Json;
 }
 
-/** Most events one look takes; the rest waits for the next. */
+/** Most events of one dataset that one look takes; the rest waits for the next. Many of one must not hide those of another. */
 const EVENT_LIMIT = 10_000;
 
 /** Names of unpaused DAGs with waiting events and room for a run. */
@@ -57,8 +57,9 @@ export async function lockConsumer(sql: Sql, dagId: string): Promise<DatasetCons
 export async function waitingEvents(sql: Sql, dagId: string): Promise<WaitingEvent[]> {
   const result = await sql.query<WaitingEvent>(
     `select e.id::float8 as id, e.dataset, e.extra from dataset_cursor c
-     join dataset_event e on e.dataset = c.dataset and e.id > c.event_id
-     where c.dag_id = $1 order by e.id limit $2`,
+     cross join lateral (
+       select * from dataset_event e where e.dataset = c.dataset and e.id > c.event_id order by e.id limit $2) e
+     where c.dag_id = $1 order by e.id`,
     [dagId, EVENT_LIMIT],
   );
   return result.rows;

@@ -136,7 +136,12 @@ export class Look {
 
   async #queuedRuns(): Promise<void> {
     for (const dagId of await startableDags(this.#database)) {
-      await this.#database.transaction((sql) => startRuns(sql, dagId));
+      try {
+        await this.#database.transaction((sql) => startRuns(sql, dagId));
+      } catch (error) {
+        if (isTransient(error)) throw error;
+        this.#warn(`runs of DAG ${dagId} cannot be started: ${messageOf(error)}`);
+      }
     }
   }
 

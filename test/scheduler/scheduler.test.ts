@@ -219,3 +219,32 @@ test("a scheduler survives its connections being cut", async (t) => {
   });
   await scheduler.stop();
 });
+
+test("a flood of events of one dataset does not hide those of another from a consumer that needs both", async (t) => {
+  const db = await testDatabase(t);
+  const condition = { all: [{ dataset: "often" }, { dataset: "seldom" }] };
+  await deploy(db, dagSpec("c", [{ id: "a" }], { schedule: { kind: "datasets", condition, consume: "pending" } }));
+  await db.query("insert into dataset_event (dataset, key) select 'often', n::text from generate_series(1, 10001) n");
+  await db.query("insert into dataset_event (dataset, key) values ('seldom', '1')");
+  await look(db).once();
+  t.is((await runsOf(db, "c")).length, 1);
+});
+
+test("a run that cannot be started does not hold up those of other DAGs", async (t) => {
+  const db = await testDatabase(t);
+  await deploy(db, dagSpec("bad", [{ id: "a" }]), dagSpec("good", [{ id: "a" }]));
+  for (const dagId of ["bad", "good"]) {
+    await pauseDag(db, dagId);
+    await createRun(db, { dagId, by: "test" });
+  }
+  await db.query("update dag set paused = false");
+  await db.query(
+    `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no start'; end $$;
+     create trigger refuse before update on dag_run for each row when (new.dag_id = 'bad') execute function refuse()`,
+  );
+  const warnings: string[] = [];
+  await new Look(db, "host", { warn: (message) => warnings.push(message) }).once();
+  t.deepEqual(warnings, ["runs of DAG bad cannot be started: no start"]);
+  t.is((await runsOf(db, "good"))[0]?.state, "running");
+  t.is((await runsOf(db, "bad"))[0]?.state, "queued");
+});
