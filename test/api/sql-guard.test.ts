@@ -35,7 +35,7 @@ for (const sql of [
   "select transform(a) using/**/'sh' from t left join u using (id)",
   "from t map a using 'sh' as b",
   '(from t reduce a using "sh" as b)',
-  "select '${env:HOME}'",
+  `select '\${env:HOME}'`,
 ]) {
   test(`refuses: ${JSON.stringify(sql)}`, (t) => {
     t.throws(() => requireReadOnly(sql), { code: "SQL_NOT_READ_ONLY" });
