@@ -10,8 +10,8 @@ export interface ProgressBar {
 
 /** Where progress goes. */
 export interface Progress {
-  /** Begins a piece of work; `total` null = unknown. */
-  begin(label: string, total: number | null): ProgressBar;
+  /** Begins a piece of work; `total` null = unknown. `describe` says an amount in words; by default it is bytes. */
+  begin(label: string, total: number | null, describe?: (amount: number) => string): ProgressBar;
   /** One line that stays. */
   note(text: string): void;
 }
@@ -29,15 +29,15 @@ export function progressOn(stream: NodeJS.WriteStream): Progress {
 export function lineProgress(write: (line: string) => void, now: () => number): Progress {
   return {
     note: write,
-    begin(label, total) {
+    begin(label, total, describe = size) {
       const startedAt = now();
       let saidAt = startedAt;
-      write(total === null ? `${label} …` : `${label} (${size(total)}) …`);
+      write(total === null ? `${label} …` : `${label} (${describe(total)}) …`);
       return {
         update(done) {
           if (now() - saidAt < LINE_EVERY_MS) return;
           saidAt = now();
-          const share = total === null ? size(done) : `${Math.floor((100 * done) / total)} %`;
+          const share = total === null ? describe(done) : `${Math.floor((100 * done) / total)} %`;
           write(`${label}: ${share}`);
         },
         finish() {
@@ -51,7 +51,7 @@ export function lineProgress(write: (line: string) => void, now: () => number): 
 function terminalProgress(stream: NodeJS.WriteStream): Progress {
   return {
     note: (text) => stream.write(`${text}\n`),
-    begin(label, total) {
+    begin(label, total, describe = size) {
       const known = total !== null;
       const bar = new cliProgress.SingleBar({
         stream,
@@ -65,15 +65,15 @@ function terminalProgress(stream: NodeJS.WriteStream): Progress {
         barsize: 28,
         noTTYOutput: false,
       });
-      bar.start(total ?? 1, 0, { label: label.padEnd(44), amount: known ? size(0) : "" });
+      bar.start(total ?? 1, 0, { label: label.padEnd(44), amount: known ? describe(0) : "" });
       // Without news the elapsed time still moves, which is how one sees that it lives.
       const tick = setInterval(() => bar.updateETA(), 500);
       tick.unref();
       return {
-        update: (done) => bar.update(known ? Math.min(done, total) : 0, { amount: known ? size(done) : "" }),
+        update: (done) => bar.update(known ? Math.min(done, total) : 0, { amount: known ? describe(done) : "" }),
         finish() {
           clearInterval(tick);
-          bar.update(total ?? 1, { amount: known ? size(total) : "" });
+          bar.update(total ?? 1, { amount: known ? describe(total) : "" });
           bar.stop();
         },
       };

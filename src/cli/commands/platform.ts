@@ -101,7 +101,11 @@ function feedCommands(program: Command): void {
     .option("--first <n>", "number of the first batch", wholeNumber("--first"), 1)
     .option("--out <folder>", "where", "feed")
     .action(async (options: FeedOptions) => {
-      const bar = progressOn(process.stderr).begin("Rows", options.batches * options.rows);
+      const bar = progressOn(process.stderr).begin(
+        "Generating",
+        options.batches * options.rows,
+        (rows) => `${rows.toLocaleString("en")} rows`,
+      );
       const { batches, rows, seed, first } = options;
       await generateFeed({
         directory: resolve(options.out),

@@ -59,7 +59,7 @@ function amountColumns(): Column<FeedFile>[] {
   return amounts.map(([title, value]) => ({
     id: title,
     title,
-    width: "88px",
+    width: "104px",
     align: "right",
     sortBy: (file) => value(file) ?? -1,
     cell: (file) => count(value(file)),
