@@ -1,5 +1,5 @@
 /** Makes the {@link ClaimedTask} of what the database's `claimed_tasks` answers. */
-import type { Json, TaskKind, TriggerRule } from "../dag/spec.ts";
+import type { Json, TriggerRule } from "../dag/spec.ts";
 import type { ClaimedTask, Outcome } from "./work-types.ts";
 
 /** One upstream whose values are read: how each of its instances ended, in map order. */
@@ -8,33 +8,13 @@ interface UpstreamRow {
   readonly ended: readonly { readonly state: string; readonly value: Json }[] | null;
 }
 
-/** A row as `claimed_tasks` builds it. */
-export interface ClaimedRow {
-  readonly attemptId: string;
-  readonly token: string;
-  readonly taskInstanceId: number;
-  readonly dagId: string;
-  readonly runId: string;
-  readonly taskId: string;
-  readonly mapIndex: number;
-  readonly tryNumber: number;
-  readonly versionId: number;
-  readonly bundleHash: string;
-  readonly kind: TaskKind;
-  readonly rule: TriggerRule;
-  readonly operator: { readonly name: string; readonly config: Json } | null;
-  readonly params: Json;
-  readonly logicalDate: string | null;
+/** A row as `claimed_tasks` builds it: the task, with what its inputs and outputs are put together from. */
+export interface ClaimedRow extends Omit<ClaimedTask, "interval" | "inputs" | "outputs"> {
   readonly intervalStart: string | null;
   readonly intervalEnd: string | null;
+  /** Input name → id of the upstream task. */
   readonly inputs: Readonly<Record<string, string>>;
-  readonly branchTargets: Readonly<Record<string, string>>;
-  readonly emits: readonly string[];
-  readonly timeoutMs: number | null;
-  readonly item: Json;
   readonly upstream: Readonly<Record<string, UpstreamRow>>;
-  readonly events: readonly { readonly dataset: string; readonly at: string; readonly extra: Json }[];
-  readonly previousHandle: Json;
 }
 
 /** The task with its inputs and outputs put together. */
