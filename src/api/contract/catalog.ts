@@ -1,5 +1,6 @@
 /** `/api/catalog…`: datasets, lineage, columns and files. qflow's own. */
 import { z } from "zod";
+import { FILE_STATES } from "./file-states.ts";
 import { instant } from "./shared.ts";
 
 /** Where a dataset lives in the lake; `source` = outside systems and raw files, `report` = files for people. */
@@ -143,17 +144,6 @@ export const columnEdge = z.object({
 export const columnLineage = z
   .object({ dataset: z.string(), column: z.string().nullable(), edges: z.array(columnEdge), truncated: z.boolean() })
   .meta({ id: "ColumnLineage" });
-
-export const FILE_STATES = [
-  "seen",
-  "stable",
-  "fetched",
-  "verified",
-  "loaded",
-  "superseded",
-  "duplicate",
-  "quarantined",
-] as const;
 
 /** One version of one delivered file, with its balance: read = loaded + duplicate + quarantined. */
 export const feedFile = z

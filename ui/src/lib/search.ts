@@ -1,4 +1,5 @@
 /** What the addresses carry after the `?`: checked once here, so that a hand-written address never breaks a page. */
+import { FILE_STATES } from "../../../src/api/contract/file-states.ts";
 
 type Raw = Record<string, unknown>;
 
@@ -77,17 +78,6 @@ export function datasetSearch(raw: Raw): { view?: DatasetView | undefined } {
   return compact({ view: oneOf(DATASET_VIEWS, raw.view) });
 }
 
-/** States of a delivered file. */
-export const FILE_STATES = [
-  "seen",
-  "stable",
-  "fetched",
-  "verified",
-  "loaded",
-  "superseded",
-  "duplicate",
-  "quarantined",
-] as const;
 /** One of {@link FILE_STATES}. */
 export type FileState = (typeof FILE_STATES)[number];
 

@@ -1,10 +1,10 @@
 /** Every fact of a task instance. */
-import type { ReactNode } from "react";
 import type { TaskInstance } from "../../../src/api/contract.ts";
+import { type Fact, Facts } from "../components/facts.tsx";
 import { At } from "../components/time.tsx";
 
 export function InstanceDetails({ instance }: { instance: TaskInstance }) {
-  const facts: readonly (readonly [name: string, value: ReactNode])[] = [
+  const facts: readonly Fact[] = [
     ["Operator", instance.operator_name ?? "–"],
     ["Scheduled", <At key="scheduled" at={instance.scheduled_when} />],
     ["Queued", <At key="queued" at={instance.queued_when} />],
@@ -20,14 +20,7 @@ export function InstanceDetails({ instance }: { instance: TaskInstance }) {
   const config = Object.keys(instance.rendered_fields).length > 0;
   return (
     <div className="panel-body">
-      <dl className="facts">
-        {facts.map(([name, value]) => (
-          <div key={name} className="fact">
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts facts={facts} />
       {config && (
         <section>
           <h3>Config as it ran</h3>

@@ -1,9 +1,10 @@
 /** Every fact of a DAG and of its tasks. */
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { type ReactNode, useMemo } from "react";
+import { useMemo } from "react";
 import type { DagDetails, Task } from "../../../../src/api/contract.ts";
 import { type Column, DataTable } from "../../components/data-table.tsx";
+import { type Fact, Facts } from "../../components/facts.tsx";
 import { Empty, ErrorNote, Skeleton } from "../../components/feedback.tsx";
 import { Ago, At } from "../../components/time.tsx";
 import { dagQuery, tasksQuery } from "../../lib/queries.ts";
@@ -36,7 +37,7 @@ export function DetailsTab() {
 }
 
 function DagFacts({ dag }: { dag: DagDetails }) {
-  const facts: readonly (readonly [name: string, value: ReactNode])[] = [
+  const facts: readonly Fact[] = [
     ["Description", dag.doc_md ?? dag.description ?? "–"],
     ["Schedule", scheduleInWords(dag)],
     ["Time zone", dag.timezone ?? "–"],
@@ -50,16 +51,7 @@ function DagFacts({ dag }: { dag: DagDetails }) {
     ["Last read", <Ago key="parsed" at={dag.last_parsed_time} />],
     ["Version", dag.latest_dag_version?.version_number ?? "–"],
   ];
-  return (
-    <dl className="facts facts-wide">
-      {facts.map(([name, value]) => (
-        <div key={name} className="fact">
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
+  return <Facts className="facts facts-wide" facts={facts} />;
 }
 
 function taskColumns(): Column<Task>[] {

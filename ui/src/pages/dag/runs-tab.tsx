@@ -1,12 +1,13 @@
 /** All runs of a DAG, newest first. */
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { useCallback, useMemo } from "react";
+import { useMemo } from "react";
 import { DataTable } from "../../components/data-table.tsx";
 import { Empty, ErrorNote, Skeleton } from "../../components/feedback.tsx";
 import { plural } from "../../lib/format.ts";
 import { runListQuery } from "../../lib/queries.ts";
 import { STATE_LOOKS } from "../../lib/states.ts";
+import { useNextPage } from "../../lib/use-next-page.ts";
 import { runColumns } from "../run/run-columns.tsx";
 
 const route = getRouteApi("/dags/$dagId/runs");
@@ -19,10 +20,7 @@ export function RunsTab() {
   const list = useInfiniteQuery(runListQuery(dagId, state ?? null));
   const runs = useMemo(() => (list.data?.pages ?? []).flatMap((page) => page.dag_runs), [list.data]);
   const columns = useMemo(() => runColumns(), []);
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
-  const onEnd = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const onEnd = useNextPage(list);
   const chosen = STATES.find((entry) => entry === state);
   return (
     <section className="graph-tab">

@@ -1,13 +1,14 @@
 /** All DAGs: how their last runs went, what comes next, pause and trigger. */
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { useCallback, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import type { Dag } from "../../../../src/api/contract.ts";
 import { DataTable } from "../../components/data-table.tsx";
 import { Empty, ErrorNote, Skeleton } from "../../components/feedback.tsx";
 import { SearchField } from "../../components/search-field.tsx";
 import { count } from "../../lib/format.ts";
 import { dagListQuery } from "../../lib/queries.ts";
+import { useNextPage } from "../../lib/use-next-page.ts";
 import { TriggerDialog } from "../dag/trigger-dialog.tsx";
 import { dagColumns } from "./dag-columns.tsx";
 
@@ -20,10 +21,7 @@ export function DagsPage() {
   const list = useInfiniteQuery(dagListQuery(q));
   const dags = useMemo(() => (list.data?.pages ?? []).flatMap((page) => page.dags), [list.data]);
   const columns = useMemo(() => dagColumns({ onTrigger: setTriggered }), []);
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
-  const onEnd = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const onEnd = useNextPage(list);
   const total = list.data?.pages[0]?.total_entries;
   return (
     <div className="page page-full">

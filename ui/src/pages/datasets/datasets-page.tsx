@@ -1,13 +1,15 @@
 /** Every dataset, by layer: how fresh, how many rows, whose, written by what. */
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useCallback, useMemo } from "react";
+import { useMemo } from "react";
+import { ChipBar } from "../../components/chip-bar.tsx";
 import { DataTable } from "../../components/data-table.tsx";
 import { Empty, ErrorNote, Skeleton } from "../../components/feedback.tsx";
 import { SearchField } from "../../components/search-field.tsx";
 import { count } from "../../lib/format.ts";
 import { datasetListQuery } from "../../lib/queries.ts";
 import { LAYERS, type LayerName } from "../../lib/search.ts";
+import { useNextPage } from "../../lib/use-next-page.ts";
 import { datasetColumns } from "./dataset-columns.tsx";
 import "./datasets.css";
 
@@ -19,10 +21,7 @@ export function DatasetsPage() {
   const list = useInfiniteQuery(datasetListQuery(q, layer ?? null));
   const datasets = useMemo(() => (list.data?.pages ?? []).flatMap((page) => page.datasets), [list.data]);
   const columns = useMemo(() => datasetColumns(), []);
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
-  const onEnd = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const onEnd = useNextPage(list);
   const setSearch = (next: { q?: string; layer?: LayerName }) => void navigate({ search: next, replace: true });
   return (
     <div className="page page-full">
@@ -39,19 +38,12 @@ export function DatasetsPage() {
           onChange={(text) => setSearch({ ...(text && { q: text }), ...(layer && { layer }) })}
         />
       </div>
-      <div className="layer-bar" role="group" aria-label="Layer">
-        {[undefined, ...LAYERS].map((entry) => (
-          <button
-            key={entry ?? "all"}
-            type="button"
-            className="layer-chip"
-            aria-pressed={entry === layer}
-            onClick={() => setSearch({ ...(q && { q }), ...(entry && { layer: entry }) })}
-          >
-            {entry ?? "all"}
-          </button>
-        ))}
-      </div>
+      <ChipBar
+        label="Layer"
+        options={LAYERS}
+        chosen={layer}
+        onChoose={(entry) => setSearch({ ...(q && { q }), ...(entry && { layer: entry }) })}
+      />
       {list.isError && <ErrorNote error={list.error} onRetry={() => void list.refetch()} />}
       {list.isPending && <Skeleton rows={12} />}
       {list.data && (

@@ -1,15 +1,17 @@
 /** Every delivered file, with its balance: read = loaded + duplicate + quarantined. */
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { useCallback, useMemo } from "react";
+import { useMemo } from "react";
+import { FILE_STATES } from "../../../../src/api/contract/file-states.ts";
+import { ChipBar } from "../../components/chip-bar.tsx";
 import { DataTable } from "../../components/data-table.tsx";
 import { Empty, ErrorNote, Skeleton } from "../../components/feedback.tsx";
 import { SearchField } from "../../components/search-field.tsx";
 import { count } from "../../lib/format.ts";
 import { filesQuery } from "../../lib/queries.ts";
-import { FILE_STATES, type FileState } from "../../lib/search.ts";
+import type { FileState } from "../../lib/search.ts";
+import { useNextPage } from "../../lib/use-next-page.ts";
 import { fileColumns } from "./file-columns.tsx";
-import "../datasets/datasets.css";
 import "./files.css";
 
 const route = getRouteApi("/files");
@@ -20,10 +22,7 @@ export function FilesPage() {
   const list = useInfiniteQuery(filesQuery({ ...(state && { state }), ...(batch && { batch }) }));
   const files = useMemo(() => (list.data?.pages ?? []).flatMap((page) => page.files), [list.data]);
   const columns = useMemo(() => fileColumns(), []);
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
-  const onEnd = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const onEnd = useNextPage(list);
   const setSearch = (next: { state?: FileState; batch?: string }) => void navigate({ search: next, replace: true });
   return (
     <div className="page page-full">
@@ -37,19 +36,12 @@ export function FilesPage() {
           onChange={(text) => setSearch({ ...(state && { state }), ...(text && { batch: text }) })}
         />
       </div>
-      <div className="layer-bar" role="group" aria-label="State">
-        {[undefined, ...FILE_STATES].map((entry) => (
-          <button
-            key={entry ?? "all"}
-            type="button"
-            className="layer-chip"
-            aria-pressed={entry === state}
-            onClick={() => setSearch({ ...(entry && { state: entry }), ...(batch && { batch }) })}
-          >
-            {entry ?? "all"}
-          </button>
-        ))}
-      </div>
+      <ChipBar
+        label="State"
+        options={FILE_STATES}
+        chosen={state}
+        onChoose={(entry) => setSearch({ ...(entry && { state: entry }), ...(batch && { batch }) })}
+      />
       {list.isError && <ErrorNote error={list.error} onRetry={() => void list.refetch()} />}
       {list.isPending && <Skeleton rows={12} />}
       {list.data && (
