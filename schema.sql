@@ -975,7 +975,9 @@ AS $function$
     returning a.attempt_id, a.task_instance_id, a.revoked, g.o
   ), target as (
     select a.*, def.*::task_def as def, t.infra_failures, t.try_number - t.uncounted_tries as counted,
-      ended_state(a.o, a.revoked, t, def) as state
+      ended_state(a.o, a.revoked, t, def) as state,
+      -- What was told to end is the task's own failure, also where its worker went with it.
+      a.revoked is null and coalesce(a.o ->> 'retry' = 'infra', false) as is_infra
     from attempt a
     join task_instance t on t.id = a.task_instance_id and t.attempt_id = a.attempt_id
     join task_def def on def.version_id = t.version_id and def.task_index = t.task_index
@@ -985,10 +987,10 @@ AS $function$
       ended_at = case when g.state in ('success', 'failed', 'skipped') then now() end,
       queued_at = case when g.state = 'queued' then now() else t.queued_at end,
       reason = coalesce(g.revoked, g.o ->> 'reason', g.o -> 'error' ->> 'code'),
-      uncounted_tries = t.uncounted_tries + coalesce(g.state = 'queued' or g.o ->> 'retry' = 'infra', false)::integer,
-      infra_failures = t.infra_failures + coalesce(g.state <> 'queued' and g.o ->> 'retry' = 'infra', false)::integer,
+      uncounted_tries = t.uncounted_tries + (g.state = 'queued' or g.is_infra)::integer,
+      infra_failures = t.infra_failures + (g.state <> 'queued' and g.is_infra)::integer,
       wake_at = case when g.state <> 'up_for_retry' then null
-        when g.o ->> 'retry' = 'infra' then now() + infra_delay(g.infra_failures)
+        when g.is_infra then now() + infra_delay(g.infra_failures)
         else now() + retry_delay(g.def, g.counted) end
     from target g
     where t.id = g.task_instance_id

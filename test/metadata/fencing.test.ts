@@ -3,6 +3,7 @@ import test from "ava";
 import type { Database } from "../../src/metadata/database.ts";
 import { endExpiredSessions, rescueAttempts, revokeTimedOut } from "../../src/metadata/rescue.ts";
 import { cancelRun, createRun } from "../../src/metadata/runs.ts";
+import { queueDueRetries } from "../../src/metadata/timers.ts";
 import {
   appendLog,
   type ClaimedTask,
@@ -192,6 +193,24 @@ test("an attempt past its deadline is revoked, and the timeout counts as a try",
   t.deepEqual((await heartbeat(db, workerId)).revoked, [{ attemptId: task.attemptId, reason: "timeout" }]);
   const outcome = { ...FAILED, retry: "infra", attemptId: task.attemptId, token: task.token } as const;
   await finishAndClaim(db, workerId, [outcome], ONE);
+  t.is((await statesOf(db, run.id)).tasks.a, "failed");
+});
+
+test("tries that time out are counted also where their worker is lost with them", async (t) => {
+  const db = await testDatabase(t);
+  const retry = { retries: 1, delayMs: 0, factor: 1, maxMs: 0, jitter: "none" } as const;
+  const { workerId, run } = await claimOne(db, { timeoutMs: 1000, retry });
+  const loseTimedOut = async (id: string) => {
+    await db.query("update task_attempt set deadline_at = now() - interval '1 minute' where state = 'running'");
+    await revokeTimedOut(db);
+    await loseWorker(db, id);
+  };
+  await loseTimedOut(workerId);
+  t.is((await statesOf(db, run.id)).tasks.a, "up_for_retry");
+  await queueDueRetries(db);
+  const second = await worker(db);
+  t.is((await finishAndClaim(db, second, [], ONE)).claimed.length, 1);
+  await loseTimedOut(second);
   t.is((await statesOf(db, run.id)).tasks.a, "failed");
 });
 
