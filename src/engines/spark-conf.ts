@@ -54,6 +54,9 @@ function sparkDefaults({ home, lakeDir, jars }: SparkConfOptions): Record<string
     // Other applications write the tables: a remembered list of files would be stale.
     "spark.sql.hive.filesourcePartitionFileCacheSize": "0",
     "spark.sql.filesourceTableRelationCacheSize": "0",
+    // The metastore's own filter on a date column casts the keys of every table on PostgreSQL, and fails on those that are no dates:
+    // partitions are listed whole and pruned by Spark.
+    "spark.sql.hive.metastorePartitionPruning": "false",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
   };
 }
