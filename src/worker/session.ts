@@ -26,6 +26,7 @@ const GAP_MS = 3000;
 export class Session {
   readonly #parts: SessionParts;
   #workerId = "";
+  #losses = 0;
   #registering: Promise<void> | null = null;
   #stopped = new AbortController();
   #loop: Promise<void> | null = null;
@@ -37,6 +38,11 @@ export class Session {
 
   get workerId(): string {
     return this.#workerId;
+  }
+
+  /** How many sessions have been lost: who asks before and after a call learns whether its session was over meanwhile. */
+  get losses(): number {
+    return this.#losses;
   }
 
   /** Registers, however long the database is away, and starts the heartbeat. */
@@ -65,6 +71,7 @@ export class Session {
 
   async #replace(): Promise<void> {
     this.#parts.warn(`session ${this.#workerId} is over; its attempts are ended and another one is registered`);
+    this.#losses++;
     this.#parts.lost();
     await this.#register();
   }

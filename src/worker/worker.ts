@@ -170,8 +170,12 @@ class RunningWorker implements Worker {
 
   #createClaims(): ClaimLoop {
     return new ClaimLoop({
-      exchange: (outcomes, capacity, claim) =>
-        finishAndClaim(this.#database, this.#session.workerId, outcomes, capacity, claim),
+      exchange: async (outcomes, capacity, claim) => {
+        const { workerId, losses } = this.#session;
+        const reply = await finishAndClaim(this.#database, workerId, outcomes, capacity, claim);
+        // What was claimed under a session that is over by now belongs to whoever claims it next.
+        return this.#session.losses === losses ? reply : { ...reply, claimed: [] };
+      },
       capacity: () => this.#capacity(),
       answered: (reply) => this.#onAnswered(reply),
       warn: this.#warn,
