@@ -106,6 +106,8 @@ function onStray(error: unknown): void {
   else log.write(owner, "error", `stray error: ${logTextOf(error)}`);
 }
 
+// Whoever read our output may be gone: that must not become a stray error, which is told on the same stream, and so on for ever.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 process.on("uncaughtException", onStray);
 process.on("unhandledRejection", onStray);
 process.on("disconnect", () => void onOrphaned());

@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Config, loadConfig } from "../../config.ts";
 import { progressOn, type RunningEngines, startEngines } from "../../engines/index.ts";
+import { messageOf } from "../../errors.ts";
 import { createLoginLink } from "../../metadata/access.ts";
 import { type Database, openDatabase } from "../../metadata/database.ts";
 import { migrate } from "../../metadata/migrate.ts";
@@ -75,8 +76,9 @@ class House {
     this.#closers.push(close);
   }
 
+  /** Ends everything, also when ending one thing fails. */
   async close(): Promise<void> {
-    for (const close of this.#closers.toReversed()) await close();
+    for (const close of this.#closers.toReversed()) await close().catch((error: unknown) => say(messageOf(error)));
   }
 }
 
