@@ -111,6 +111,8 @@ function onOrphaned(): void {
   setTimeout(() => process.kill(-process.pid, "SIGKILL"), running ? ORPHAN_GRACE_MS : 0);
 }
 
+// Whoever read our output may be gone: that must not become a stray error, which is told on the same stream, and so on for ever.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 process.on("uncaughtException", onStray);
 process.on("unhandledRejection", onStray);
 process.on("disconnect", onOrphaned);
