@@ -8,6 +8,7 @@ import { badInputPage, type DeliveryCase } from "./support/bad-input-doc.ts";
 const ROOT = join(import.meta.dirname, "../..");
 const PAGE = join(ROOT, "docs/bad-input.md");
 const INGEST = "test/operators/ftp-ingest.test.ts";
+const NAMES = "test/operators/ftp-names.test.ts";
 const ARRIVALS = "test/operators/ftp-arrivals.test.ts";
 
 const DELIVERIES: readonly DeliveryCase[] = [
@@ -46,7 +47,7 @@ const DELIVERIES: readonly DeliveryCase[] = [
     input: "A name with spaces and quotes",
     rule: "lands under its name; pattern characters are encoded in staging",
     test: {
-      file: INGEST,
+      file: NAMES,
       title: "names with spaces, quotes and other scripts land; glob characters are encoded in staging",
     },
   },
@@ -54,7 +55,7 @@ const DELIVERIES: readonly DeliveryCase[] = [
     input: "A folder instead of a file",
     rule: "logged and left alone",
     test: {
-      file: INGEST,
+      file: NAMES,
       title: "foreign files, folders in place of files and empty folders are logged and left alone",
     },
   },
