@@ -20,6 +20,7 @@ def main():
     spark = runtime.session()
     (manifest,) = runtime.arguments(__doc__.splitlines()[0], "manifest")
     runtime.prepare_to_read(spark, resolve.TRANSACTIONS)
+    runtime.remove_leftovers(spark, sales.FACT)
     resolve.register(spark)
     changed, files = sales.compare(spark)
     resolve.quarantine(spark, {file_id for file_id, row in files.items() if row["refused"]})

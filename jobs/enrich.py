@@ -39,6 +39,7 @@ def main():
     spark = runtime.session()
     runtime.arguments(__doc__.splitlines()[0])
     runtime.prepare_to_read(spark, "conformed.fact_sales")
+    runtime.remove_leftovers(spark, TABLE)
     spark.sql(EXPECTED).createOrReplaceTempView("performance")
     changed = spark.sql(DIFFERENCE).collect()
     # Milliseconds grow from run to run; the stored numbers guard against a clock that was set back.

@@ -27,6 +27,7 @@ def main():
     files = [StagedFile(spark, version) for version in file_versions(manifest)]
     withdraw(spark, files)
     for feed in FEEDS:
+        runtime.remove_leftovers(spark, f"standardized.{feed}")
         write_valid([file for file in files if file.version.feed == feed], feed)
     write_quarantined(spark, files)
     runtime.write_result({"files": [file.counts(spark) for file in files]})

@@ -3,12 +3,15 @@
 import argparse
 import json
 import os
+import time
 
 from pyspark.sql import SparkSession
 
 # Parquet unfolds about fourfold in memory; one shuffle partition then holds about 128 MB.
 BYTES_PER_SHUFFLE_PARTITION = 32 * 1024 * 1024
 MOST_SHUFFLE_PARTITIONS = 400
+# Longer than any write takes: what is older belongs to a writer that is gone.
+LEFTOVER_SECONDS = 6 * 60 * 60
 
 
 def session():
@@ -39,10 +42,26 @@ def prepare_to_read(spark, table):
 
 def stored_bytes(spark, table):
     """Bytes a table holds on its file system."""
+    system, path = location(spark, table)
+    return system.getContentSummary(path).getLength() if system.exists(path) else 0
+
+
+def location(spark, table):
+    """The file system and folder of a table."""
     rows = spark.sql(f"describe formatted {table}").where("col_name = 'Location'").select("data_type").collect()
     path = spark._jvm.org.apache.hadoop.fs.Path(rows[0][0])
-    system = path.getFileSystem(spark._jsc.hadoopConfiguration())
-    return system.getContentSummary(path).getLength() if system.exists(path) else 0
+    return path.getFileSystem(spark._jsc.hadoopConfiguration()), path
+
+
+def remove_leftovers(spark, table):
+    """Removes what writers that were killed left in a table's folder. No reader sees it, but it takes room."""
+    system, path = location(spark, table)
+    if not system.exists(path):
+        return
+    oldest = (time.time() - LEFTOVER_SECONDS) * 1000
+    for status in system.globStatus(spark._jvm.org.apache.hadoop.fs.Path(path, ".spark-staging-*")) or []:
+        if status.getModificationTime() < oldest:
+            system.delete(status.getPath(), True)
 
 
 def write_partitions(spark):

@@ -22,6 +22,8 @@ const ROWS = 80;
 const ARRIVAL = [3, 1, 4, 2];
 const FEEDS = ["branches", "sales_agents", "sales_transactions"];
 const KEPT = 20;
+/** Rows of a file of some 8 MB: more than one task reads. */
+const LARGE = 60_000;
 
 let landings = 0;
 
@@ -145,4 +147,25 @@ test.serial("sales of an unknown agent wait in quarantine until a file names the
     { sales_agent_id: "77" },
   ]);
   t.deepEqual(await spark.sql("select * from standardized.quarantine"), []);
+});
+
+test.serial("lines keep their numbers in a file that several tasks read", async (t) => {
+  const { spark, folder } = t.context;
+  await generateFeed({ directory: join(folder, "large"), batches: 1, rows: LARGE, seed: 21 });
+  const path = join(folder, "large/group1/sales_transactions_SS_raw_1.csv");
+  const lines = (await readFile(path, "utf8")).split("\n");
+  const file = landed("sales_transactions", 7, path);
+  await spark.job("standardize", { manifest: [file] });
+  const picked = [2, 3, 20_000, 40_000, 59_999, LARGE + 1];
+  t.deepEqual(
+    await spark.sql(
+      `select _line_no, raw_line from standardized.sales_transactions
+       where file_id = '${file.fileId}' and _line_no in (${picked.join(",")}) order by _line_no`,
+    ),
+    picked.map((number) => ({ _line_no: number, raw_line: lines[number - 1] })),
+  );
+  const [{ rows } = { rows: 0 }] = await spark.sql<{ rows: number }>(
+    `select count(distinct _line_no) as rows from standardized.sales_transactions where file_id = '${file.fileId}'`,
+  );
+  t.is(rows, LARGE);
 });
