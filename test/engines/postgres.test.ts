@@ -103,7 +103,7 @@ test("a port that somebody uses is named", async (t) => {
 
 if (process.getuid?.() === 0) {
   test("as root it works below a folder that only root may enter", async (t) => {
-    const closed = await mkdtemp("/root/.qflow-test-");
+    const closed = await mkdtemp(join(homedir(), ".qflow-test-"));
     t.teardown(() => rm(closed, { recursive: true, force: true }));
     await chmod(closed, 0o700);
     const home = join(closed, "home");
