@@ -1,4 +1,5 @@
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import pg from "pg";
