@@ -28,7 +28,7 @@ export async function tryLock(file: string): Promise<ProcessLock | { readonly he
       if (taken) return { release: () => rm(file, { force: true }) };
       const owner = await lockOwner(file);
       if (owner !== null) return { heldBy: owner };
-      await setAside(file, draft);
+      if (await takeOver(file, draft)) return { release: () => rm(file, { force: true }) };
     }
   } finally {
     await rm(draft, { force: true });
@@ -54,21 +54,45 @@ export async function lockOwner(file: string): Promise<ProcessIdentity | null> {
 }
 
 async function readOwner(file: string): Promise<ProcessIdentity | null> {
+  const text = await readFile(file, "utf8").catch(() => null);
+  return text === null ? null : parseOwner(text);
+}
+
+function parseOwner(text: string): ProcessIdentity | null {
   try {
-    return JSON.parse(await readFile(file, "utf8")) as ProcessIdentity;
+    return JSON.parse(text) as ProcessIdentity;
   } catch {
     return null;
   }
 }
 
-/** Moves a dead owner's lock away. Two may try: whoever moved a living owner's lock instead puts it back. */
-async function setAside(file: string, draft: string): Promise<void> {
-  const aside = `${draft}.stale`;
-  const moved = await rename(file, aside).then(
+/** How long to leave alone a lock that somebody else is taking over. */
+const TAKEOVER_PAUSE_MS = 5;
+
+/**
+ * Replaces a dead owner's lock by our own, in one step: the file is never absent meanwhile. Whoever holds the second file beside it may do
+ * that, alone, after looking again; what a kill in between leaves of it is removed. Returns whether the lock is ours.
+ */
+async function takeOver(file: string, draft: string): Promise<boolean> {
+  const right = `${file}.takeover`;
+  const mine = await link(draft, right).then(
     () => true,
     () => false,
   );
-  if (!moved) return;
-  if ((await lockOwner(aside)) !== null) await link(aside, file).catch(() => {});
-  await rm(aside, { force: true });
+  if (!mine) {
+    if ((await lockOwner(right)) === null) await rm(right, { force: true });
+    await sleep(TAKEOVER_PAUSE_MS);
+    return false;
+  }
+  try {
+    // One reading decides: a file that is gone was released, and is for whoever links it first.
+    const found = await readFile(file, "utf8").catch(() => null);
+    const owner = found === null ? null : parseOwner(found);
+    if (found === null || (owner !== null && (await isAlive(owner)))) return false;
+    await link(draft, `${draft}.new`);
+    await rename(`${draft}.new`, file);
+    return true;
+  } finally {
+    await rm(right, { force: true });
+  }
 }
