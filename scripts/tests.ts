@@ -22,7 +22,7 @@ export interface TestRun {
 export async function runTests(run: TestRun): Promise<Tally> {
   const tally: Tally = { passed: 0, failed: 0 };
   console.log(`\n${run.name}`);
-  const args = [resolve(ROOT, "node_modules/ava/entrypoints/cli.mjs"), "--tap"];
+  const args = [resolve(ROOT, "node_modules/.bin/ava"), "--tap"];
   args.push("--concurrency", String(run.concurrency), "--timeout", run.timeout, ...run.patterns);
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise<number | null>((done) => child.on("exit", done));
