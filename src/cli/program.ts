@@ -1,4 +1,4 @@
-/** The command tree. A command's module is loaded only when the command runs, so that `--help` and small commands are quick. */
+/** The command tree, and the options and arguments that many commands share. */
 import { Command, CommanderError, Option } from "commander";
 import { type Config, loadConfig } from "../config.ts";
 import { QflowError } from "../errors.ts";

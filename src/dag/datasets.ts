@@ -50,13 +50,6 @@ export function expressionOf(part: DatasetLike | DatasetExpression): DatasetExpr
   return { kind: "datasets", condition: { dataset: one.id }, datasets: [one] };
 }
 
-/** Whether a condition holds when exactly these datasets have new events. */
-export function datasetsSatisfy(condition: DatasetCondition, fresh: ReadonlySet<string>): boolean {
-  if ("dataset" in condition) return fresh.has(condition.dataset);
-  if ("all" in condition) return condition.all.every((part) => datasetsSatisfy(part, fresh));
-  return condition.any.some((part) => datasetsSatisfy(part, fresh));
-}
-
 /** The dataset an id stands for. */
 export function asDataset(part: DatasetLike): Dataset {
   return typeof part === "string" ? dataset(part) : part;
