@@ -4,6 +4,8 @@ import { join } from "node:path";
 import knexFactory, { type Knex } from "knex";
 import { QflowError } from "../errors.ts";
 import type { Database, Sql } from "./database.ts";
+import { installedFunctions, installFunctions, readFunctions } from "./functions.ts";
+import { ensurePartitions } from "./partitions.ts";
 
 const FOLDER = join(import.meta.dirname, "../../migrations");
 const TABLE = "schema_migration";
@@ -12,15 +14,15 @@ const LOCK_KEY = 7_101_001;
 
 /** What {@link migrate} did and found. */
 export interface MigrationReport {
-  /** File names applied now, in order. */
+  /** File names applied now, in order; `functions` where these were put in anew. */
   readonly applied: string[];
   /** File names applied, now and before. */
   readonly total: number;
 }
 
 /**
- * Applies the numbered files of `migrations/` that are missing, each in a transaction of its own; any number of processes
- * may call it at once. Throws SCHEMA_NEWER when the database holds a migration this installation does not know.
+ * Applies the numbered files of `migrations/` that are missing, each in a transaction of its own, then the functions where
+ * they differ; any number of processes may call it at once. Throws SCHEMA_NEWER when the database holds a migration this installation does not know.
  */
 export async function migrate(database: Database): Promise<MigrationReport> {
   const lock = await database.connect();
@@ -28,7 +30,13 @@ export async function migrate(database: Database): Promise<MigrationReport> {
     await lock.query("select pg_advisory_lock($1)", [LOCK_KEY]);
     // On the locked connection: a pool of one must do.
     await refuseNewer(lock);
-    return await applyMissing(database.url);
+    const report = await applyMissing(database.url);
+    const changed = await withinTransaction(lock, async () => {
+      const installed = await installFunctions(lock);
+      await ensurePartitions(lock);
+      return installed;
+    });
+    return changed ? { ...report, applied: [...report.applied, "functions"] } : report;
   } finally {
     await lock.query("select pg_advisory_unlock($1)", [LOCK_KEY]).catch(() => {});
     lock.release();
@@ -42,6 +50,21 @@ export async function checkSchema(database: Sql): Promise<void> {
   const done = await appliedNames(database);
   const missing = known.filter((name) => !done.includes(name));
   if (missing.length > 0) throw new QflowError("SCHEMA_OLDER", `the database lacks ${missing.join(", ")}`);
+  if ((await installedFunctions(database)) !== (await readFunctions()).hash) {
+    throw new QflowError("SCHEMA_OLDER", "the functions in the database are not those of this installation");
+  }
+}
+
+async function withinTransaction<T>(sql: Sql, work: () => Promise<T>): Promise<T> {
+  await sql.query("begin");
+  try {
+    const result = await work();
+    await sql.query("commit");
+    return result;
+  } catch (error) {
+    await sql.query("rollback").catch(() => {});
+    throw error;
+  }
 }
 
 async function refuseNewer(database: Sql): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * The life of a task instance: state → move → state. The guard in the database (`migrations/0002_states.sql`) lets exactly
+ * The life of a task instance: state → move → state. The guard in the database (`migrations/functions/states.sql`) lets exactly
  * these pairs through; a test compares the two.
  */
 export const TASK_MOVES = {

@@ -24,3 +24,14 @@ test("a process that must not migrate says what is missing", async (t) => {
   await db.query("delete from schema_migration where name = '0001_core.sql'");
   await t.throwsAsync(checkSchema(db), { code: "SCHEMA_OLDER", message: /0001_core\.sql/ });
 });
+
+test("changed functions are put in anew, and an old call of the same name goes on working", async (t) => {
+  const db = await testDatabase(t);
+  await db.query("update setting set value = '\"other\"' where key = 'functions'");
+  await db.query("create function left_over() returns integer language sql as 'select 1'");
+  await t.throwsAsync(checkSchema(db), { code: "SCHEMA_OLDER", message: /functions/ });
+  t.deepEqual((await migrate(db)).applied, ["functions"]);
+  await t.notThrowsAsync(checkSchema(db));
+  await t.throwsAsync(db.query("select left_over()"), { message: /does not exist/ });
+  await t.notThrowsAsync(db.query("select start_runs('nothing')"));
+});

@@ -7,7 +7,7 @@ import { testDatabase } from "../support/database.ts";
 import { dagSpec, deploy } from "./fixtures.ts";
 
 test("the guard in the database lets exactly the moves of the table through", (t) => {
-  const sql = readFileSync(join(import.meta.dirname, "../../migrations/0002_states.sql"), "utf8");
+  const sql = readFileSync(join(import.meta.dirname, "../../migrations/functions/states.sql"), "utf8");
   const inGuard = [...sql.matchAll(/'(\w+>\w+)'/g)].map((match) => match[1] as string);
   t.deepEqual(inGuard.sort(), legalMoves().sort());
 });
