@@ -2,10 +2,14 @@
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { benchBatch } from "./batch.ts";
+import { benchChains } from "./engine/chains.ts";
 import { type Figure, tableOf } from "./figure.ts";
 
 /** What can be measured. Each yields its figures as they are known. */
-const BENCHMARKS: Readonly<Record<string, (args: readonly string[]) => AsyncGenerator<Figure>>> = { batch: benchBatch };
+const BENCHMARKS: Readonly<Record<string, (args: readonly string[]) => AsyncGenerator<Figure>>> = {
+  batch: benchBatch,
+  chains: benchChains,
+};
 
 async function main([name = "", ...args]: readonly string[]): Promise<number> {
   const benchmark = BENCHMARKS[name];

@@ -1,0 +1,38 @@
+/** What processes use, as the kernel counts it. */
+import { readFile } from "node:fs/promises";
+
+/** Clock ticks a second in /proc (USER_HZ), the same on every Linux. */
+const TICKS = 100;
+
+/** CPU seconds that living processes have used so far. */
+export async function cpuSeconds(pids: readonly number[]): Promise<number> {
+  const each = await Promise.all(
+    pids.map(async (pid) => {
+      const fields = await statOf(pid);
+      return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS;
+    }),
+  );
+  return each.reduce((sum, seconds) => sum + seconds, 0);
+}
+
+/** Proportional set size of processes together, in MiB: memory that several share is counted once. */
+export async function pssMiB(pids: readonly number[]): Promise<number> {
+  const each = await Promise.all(
+    pids.map(async (pid) => {
+      const text = await readFile(`/proc/${pid}/smaps_rollup`, "utf8").catch(() => "");
+      return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0);
+    }),
+  );
+  return each.reduce((sum, kib) => sum + kib, 0) / 1024;
+}
+
+/** The process that started this one; 0 where there is none. */
+export async function parentOf(pid: number): Promise<number> {
+  return Number((await statOf(pid))[1] ?? 0);
+}
+
+/** What follows the name in /proc/PID/stat, from the state (field 3) on. */
+async function statOf(pid: number): Promise<string[]> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return text.slice(text.lastIndexOf(")") + 2).split(" ");
+}
