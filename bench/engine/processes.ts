@@ -4,12 +4,12 @@ import { readFile } from "node:fs/promises";
 /** Clock ticks a second in /proc (USER_HZ), the same on every Linux. */
 const TICKS = 100;
 
-/** CPU seconds that living processes have used so far. */
+/** CPU seconds that processes, and those of their children that have ended, have used so far. */
 export async function cpuSeconds(pids: readonly number[]): Promise<number> {
   const each = await Promise.all(
     pids.map(async (pid) => {
       const fields = await statOf(pid);
-      return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / TICKS;
+      return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS;
     }),
   );
   return each.reduce((sum, seconds) => sum + seconds, 0);

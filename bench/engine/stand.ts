@@ -116,6 +116,7 @@ export class Stand {
   /** PostgreSQL's own processes. */
   async serverPids(): Promise<number[]> {
     const marked = await findByMarker("QFLOW_INSTANCE", this.env.QFLOW_INSTANCE ?? "");
+    const server = this.#postgres.identity.pid;
     const parents = await Promise.all(marked.map(async ({ pid }) => ({ pid, parent: await parentOf(pid) })));
     return parents
       .filter(({ pid, parent }) => pid === this.#postgres.pid || parent === this.#postgres.pid)
