@@ -2,8 +2,9 @@
 import type { Command } from "commander";
 import { startApi } from "../../api/server.ts";
 import type { Config } from "../../config.ts";
-import { messageOf } from "../../errors.ts";
+import { messageOf, QflowError } from "../../errors.ts";
 import { type Database, openDatabase } from "../../metadata/database.ts";
+import { findViolations, INVARIANTS } from "../../metadata/invariants.ts";
 import { checkSchema, migrate } from "../../metadata/migrate.ts";
 import { withRetry } from "../../metadata/transient.ts";
 import { startScheduler } from "../../scheduler/index.ts";
@@ -51,13 +52,21 @@ export function processCommands(program: Command, context: () => CommandContext)
       }),
     );
   db.command("check")
-    .description("whether this installation and the database fit")
+    .description("whether this installation and the database fit, and what is in it holds together")
     .action(() =>
       withOwnDatabase(context(), async (database) => {
         await checkSchema(database);
         say("The database has the schema of this installation.");
+        await checkInvariants(database);
       }),
     );
+}
+
+async function checkInvariants(database: Database): Promise<void> {
+  const violations = await findViolations(database);
+  for (const { invariant, problem, subject } of violations) say(`${invariant}: ${problem}: ${subject}`);
+  if (violations.length > 0) throw new QflowError("INVARIANT_BROKEN", `${violations.length} rows break an invariant`);
+  say(`All ${INVARIANTS.length} invariants hold.`);
 }
 
 function withOwnDatabase(context: CommandContext, work: (database: Database) => Promise<void>): Promise<void> {
