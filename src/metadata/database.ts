@@ -34,6 +34,17 @@ export function openDatabase(url: string, options: { max: number; applicationNam
   pool.on("connect", (client) => {
     client.on("error", () => {});
   });
+  return databaseOver(pool, url);
+}
+
+/** What a {@link Database} needs of a pool of connections. */
+export interface Connections extends Sql {
+  connect(): Promise<pg.PoolClient>;
+  end(): Promise<void>;
+}
+
+/** The door over a pool that is there already; {@link openDatabase} opens one of its own. */
+export function databaseOver(pool: Connections, url: string): Database {
   return {
     url,
     query: (text, values) => pool.query(text, values),
@@ -43,7 +54,7 @@ export function openDatabase(url: string, options: { max: number; applicationNam
   };
 }
 
-async function inTransaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+async function inTransaction<T>(pool: Connections, work: (sql: Sql) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {

@@ -1,0 +1,157 @@
+/** The part of a worker that talks to the database: session, claims, attempts, logs. It knows no process and no folder. */
+import type { Database } from "../metadata/database.ts";
+import {
+  appendLog,
+  type Capacity,
+  type FinishReply,
+  fetchBundle,
+  finishAndClaim,
+  heartbeat,
+  registerWorker,
+  type WorkerIdentity,
+} from "../metadata/work.ts";
+import { Attempts } from "./attempts.ts";
+import { createBundleCache } from "./bundle-cache.ts";
+import { ClaimLoop } from "./claim-loop.ts";
+import type { ExecutorEvents } from "./executor.ts";
+import type { Executors } from "./executors.ts";
+import type { LogBacklog } from "./log-backlog.ts";
+import { LogSink } from "./log-sink.ts";
+import type { Masker } from "./mask.ts";
+import { Session } from "./session.ts";
+
+/** What a core is made from. */
+export interface CoreOptions {
+  readonly database: Database;
+  readonly identity: WorkerIdentity;
+  /** Attempts at once. */
+  readonly slots: Capacity;
+  readonly masker: Masker;
+  readonly backlog: LogBacklog;
+  /** Folder in which code bundles are kept. */
+  readonly bundleFolder: string;
+  /** Makes what runs the attempts. */
+  executors(events: ExecutorEvents): Executors;
+  warn(message: string): void;
+}
+
+/** Everything between the database and the executors. */
+export class WorkerCore {
+  readonly executors: Executors;
+  readonly sink: LogSink;
+  readonly attempts: Attempts;
+  readonly session: Session;
+  readonly claims: ClaimLoop;
+  readonly #options: CoreOptions;
+  #closed = false;
+  #handsBack = false;
+  #allOver: (() => void) | null = null;
+
+  constructor(options: CoreOptions) {
+    this.#options = options;
+    const { database, masker, warn } = options;
+    this.sink = new LogSink({
+      masker,
+      backlog: options.backlog,
+      warn,
+      append: (batches) => appendLog(database, batches),
+    });
+    this.executors = options.executors({
+      line: (attemptId, line, bytesCut) => this.sink.add(attemptId, line, bytesCut),
+      ended: (attemptId, end) => this.attempts.ended(attemptId, end),
+      warn: (message) => warn(masker.mask(message)),
+    });
+    this.attempts = new Attempts({
+      ...this.executors,
+      bundles: createBundleCache(options.bundleFolder, (hash) => fetchBundle(database, hash)),
+      sink: this.sink,
+      masker,
+      warn,
+      finished: (outcome) => this.claims.tell(outcome),
+      over: () => this.#onOver(),
+    });
+    this.session = this.#createSession();
+    this.claims = this.#createClaims();
+  }
+
+  /** Work may have come, or attempts are to end. */
+  onWake(): void {
+    this.claims.wake();
+    const { functions, operators } = this.attempts.counts;
+    if (functions + operators > 0) this.session.askSoon();
+  }
+
+  /** Claims nothing more; what runs goes on. */
+  closeIntake(): void {
+    this.#closed = true;
+  }
+
+  /** Hands everything that runs back, also what is claimed from here on. */
+  handBack(): void {
+    this.#handsBack = true;
+    this.attempts.stopAll("shutdown");
+  }
+
+  /** Resolves when no attempt is active. */
+  async untilIdle(): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    this.#allOver = over.resolve;
+    this.#onOver();
+    await over.promise;
+  }
+
+  #createSession(): Session {
+    const { database, identity, warn } = this.#options;
+    return new Session({
+      register: () => registerWorker(database, identity),
+      heartbeat: (workerId) => heartbeat(database, workerId),
+      lost: () => this.attempts.stopAll("fenced"),
+      revoked: (revocations) => {
+        for (const { attemptId, reason } of revocations) this.attempts.stop(attemptId, reason);
+      },
+      warn,
+    });
+  }
+
+  #createClaims(): ClaimLoop {
+    return new ClaimLoop({
+      exchange: async (outcomes, capacity, claim) => {
+        const { workerId, losses } = this.session;
+        const reply = await finishAndClaim(this.#options.database, workerId, outcomes, capacity, claim);
+        // What was claimed under a session that is over by now belongs to whoever claims it next.
+        return this.session.losses === losses ? reply : { ...reply, claimed: [] };
+      },
+      capacity: () => this.#capacity(),
+      answered: (reply) => this.#onAnswered(reply),
+      warn: this.#options.warn,
+    });
+  }
+
+  #capacity(): Capacity {
+    if (this.#closed) return { functions: 0, operators: 0 };
+    const { functions, operators } = this.attempts.counts;
+    const { slots } = this.#options;
+    return {
+      functions: Math.max(0, slots.functions - functions),
+      operators: Math.max(0, slots.operators - operators),
+    };
+  }
+
+  #onAnswered(reply: FinishReply): void {
+    for (const attemptId of reply.fenced) {
+      this.#options.warn(`attempt ${attemptId} was fenced: its outcome was not taken`);
+      this.attempts.stop(attemptId, "fenced");
+    }
+    for (const task of reply.claimed) {
+      this.attempts.start(task);
+      // Claimed by a call whose answer was lost, and asked for again while this worker stops.
+      if (this.#handsBack) this.attempts.stop(task.attemptId, "shutdown");
+    }
+  }
+
+  #onOver(): void {
+    const { functions, operators } = this.attempts.counts;
+    if (functions + operators === 0) this.#allOver?.();
+    this.claims.wake();
+  }
+}
