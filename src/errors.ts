@@ -51,7 +51,17 @@ export const ERROR_CODES = {
     remedy: "Return plain objects, arrays, strings, finite numbers, booleans and null.",
   },
   BRANCH_INVALID: { retry: "fatal", remedy: "Return one name, or an array of names, of the branch's targets." },
-  CONNECTION_UNKNOWN: { retry: "fatal", remedy: "Set QFLOW_CONN_<ID> for the worker to the connection's URL." },
+  CONNECTION_UNKNOWN: { retry: "fatal", remedy: "Make it with `qflow connections set`, or set QFLOW_CONN_<ID>." },
+  VARIABLE_UNKNOWN: { retry: "fatal", remedy: "Make it with `qflow variables set`, or set QFLOW_VAR_<KEY>." },
+  SECRET_UNREADABLE: {
+    retry: "fatal",
+    remedy: "Give this machine the key: QFLOW_SECRET_KEYS, or secret-keys.json of the QFLOW_HOME that sealed it.",
+  },
+  RESULT_SECRET: {
+    retry: "fatal",
+    remedy: "Return the id of the connection, and ask for it with ctx.connection() where it is used.",
+  },
+  RESULT_TOO_LARGE: { retry: "fatal", remedy: "Write the data to a file or a table, and return its name." },
   OPERATOR_UNKNOWN: { retry: "fatal", remedy: "Use an operator of this qflow, or upgrade the worker." },
   // operators
   OPERATOR_CONFIG: { retry: "fatal", remedy: "Correct the config of the task's operator." },
