@@ -3,25 +3,31 @@ export type {
   CommonOptions,
   DagBuilder,
   DagOptions,
+  DeclaredSensorOptions,
   Inputs,
   InputValues,
   MappedTaskRef,
   OperatorOptions,
   Outcome,
+  SensorOptions,
   TaskOptions,
   TaskRef,
 } from "./dag/authoring.ts";
+export { type Calendar, type CalendarOptions, calendar, type Weekday } from "./dag/calendar.ts";
 export { Dag, dag } from "./dag/dag.ts";
 export { all, any, type Dataset, type DatasetExpression, type DatasetLike, dataset } from "./dag/datasets.ts";
 export { defineOperator } from "./dag/define-operator.ts";
 export type { Duration } from "./dag/duration.ts";
-export type { Connection, Operator, TaskContext, TaskLog, TriggeringEvent } from "./dag/operator.ts";
+export type { Connection, Operator, Sensor, TaskContext, TaskLog, TriggeringEvent } from "./dag/operator.ts";
 export type { Ref, Templated } from "./dag/refs.ts";
 export {
   type CronOptions,
+  continuous,
   cron,
   cronInterval,
   type DatasetSchedule,
+  every,
+  once,
   onDatasets,
   type Schedule,
   type Timetable,

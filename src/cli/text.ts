@@ -1,5 +1,4 @@
-/** How times, durations and schedules read in a table. */
-import type { ScheduleSpec } from "../dag/spec.ts";
+/** How times and durations read in a table. */
 
 /** `2026-11-22 23:14:05Z`, or empty. */
 export function instant(at: Date | string | null): string {
@@ -15,18 +14,4 @@ export function duration(seconds: number | null): string {
   const whole = Math.round(seconds);
   if (whole < 3600) return `${Math.floor(whole / 60)}m ${String(whole % 60).padStart(2, "0")}s`;
   return `${Math.floor(whole / 3600)}h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")}m`;
-}
-
-/** A schedule in a few words. */
-export function scheduleText(schedule: ScheduleSpec | null): string {
-  if (schedule === null) return "by hand";
-  if (schedule.kind === "datasets") return `datasets (${datasetNames(schedule.condition).join(", ")})`;
-  return `${schedule.expression} (${schedule.timezone})`;
-}
-
-type Condition = Extract<ScheduleSpec, { kind: "datasets" }>["condition"];
-
-function datasetNames(condition: Condition): string[] {
-  if ("dataset" in condition) return [condition.dataset];
-  return ("all" in condition ? condition.all : condition.any).flatMap(datasetNames);
 }

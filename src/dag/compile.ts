@@ -6,7 +6,7 @@ import { branchTargets, checkId, compileTask, upstreamOf } from "./compile-task.
 import { asDataset, type Dataset } from "./datasets.ts";
 import type { Declarations, TaskDeclaration } from "./declare.ts";
 import { taskGraph } from "./graph.ts";
-import type { DagSpec, DatasetSpec, Json, TaskSpec } from "./spec.ts";
+import type { DagSpec, DatasetSpec, Json, ScheduleSpec, TaskSpec } from "./spec.ts";
 import { instantOf } from "./zone.ts";
 
 /** What there is to compile. */
@@ -22,7 +22,7 @@ export function compile(dag: DeclaredDag): DagSpec {
   const { id, options, at } = dag;
   checkId(id, "DAG", at);
   const schedule = options.schedule ?? null;
-  const zone = schedule?.kind === "timetable" ? schedule.spec.timezone : "UTC";
+  const zone = schedule?.kind === "timetable" && "timezone" in schedule.spec ? schedule.spec.timezone : "UTC";
   const start = instant(options.start, "start", zone, at);
   const end = instant(options.end, "end", zone, at);
   if (start !== null && end !== null && end < start) throw dagError(`DAG ${id}: end is before start`, at);
@@ -32,16 +32,31 @@ export function compile(dag: DeclaredDag): DagSpec {
     doc: options.doc ?? null,
     owner: options.owner ?? null,
     tags: [...new Set(options.tags ?? [])],
-    schedule: schedule?.spec ?? null,
+    schedule: anchored(schedule?.spec ?? null, start),
     start,
     end,
     catchup: options.catchup ?? "none",
-    maxActiveRuns: positive(options.maxActiveRuns, "maxActiveRuns", dag),
+    maxActiveRuns: positive(activeRuns(dag), "maxActiveRuns", dag),
     maxActiveTasks: positive(options.maxActiveTasks, "maxActiveTasks", dag),
     params: paramsOf(dag),
     datasets: datasetsOf(dag),
     tasks: compileTasks(dag),
   };
+}
+
+/** A period that names no anchor is counted from the DAG's start. */
+function anchored(schedule: ScheduleSpec | null, start: string | null): ScheduleSpec | null {
+  return schedule?.kind === "every" ? { ...schedule, anchor: schedule.anchor ?? start } : schedule;
+}
+
+function activeRuns({ id, options, at }: DeclaredDag): number | undefined {
+  if (options.schedule?.spec.kind !== "continuous") return options.maxActiveRuns;
+  if ((options.maxActiveRuns ?? 1) === 1) return 1;
+  throw dagError(
+    `DAG ${id}: a continuous schedule has one run at a time`,
+    at,
+    "Leave maxActiveRuns out, or set it to 1.",
+  );
 }
 
 function compileTasks(dag: DeclaredDag): TaskSpec[] {

@@ -18,6 +18,8 @@ export interface CronExpression {
   readonly fields: string;
   /** The hour field names every hour: ticks then follow elapsed time over a change of the clock. */
   readonly everyHour: boolean;
+  /** The day fields name every day: each then has the same wall-clock times. */
+  readonly everyDay: boolean;
   /** The next matching wall-clock time after `wall` (both written as UTC milliseconds), or null if there is none. */
   nextWall(wall: number): number | null;
 }
@@ -35,7 +37,7 @@ export function parseCron(expression: string): CronExpression {
   const pattern = patternOf(expression, fields);
   const nextWall = (wall: number): number | null => pattern.nextRun(new Date(wall))?.getTime() ?? null;
   if (nextWall(Date.UTC(2000, 0, 1)) === null) throw invalid(`cron ${JSON.stringify(expression)} never ticks`);
-  const cron = { fields, everyHour: namesEveryHour(fields), nextWall };
+  const cron = { fields, everyHour: namesEveryHour(fields), everyDay: namesEveryDay(fields), nextWall };
   parsed.set(expression, cron);
   return cron;
 }
@@ -53,22 +55,6 @@ export function checkZone(zone: string): void {
 export function nextTick(cron: CronExpression, zone: string, after: number): number | null {
   return cron.everyHour ? nextElapsed(cron, zone, after) : nextOnWall(cron, zone, after);
 }
-
-/** The last tick at or before an instant, in milliseconds, or null if there is none within about a lifetime. */
-export function previousTick(cron: CronExpression, zone: string, at: number): number | null {
-  for (let window = 120_000; window < LONGEST; window *= 4) {
-    let last: number | null = null;
-    let tick = nextTick(cron, zone, at - window);
-    while (tick !== null && tick <= at) {
-      last = tick;
-      tick = nextTick(cron, zone, tick);
-    }
-    if (last !== null) return last;
-  }
-  return null;
-}
-
-const LONGEST = 100 * 366 * 86_400_000;
 
 /** Wall-clock times, each at the one instant that {@link instantOf} gives it; several in one gap tick once. */
 function nextOnWall(cron: CronExpression, zone: string, after: number): number | null {
@@ -113,6 +99,10 @@ const HOUR = 3_600_000;
 
 function namesEveryHour(fields: string): boolean {
   return ticksEvery(HOUR, 24, `0 ${fields.split(" ")[1]} * * *`);
+}
+
+function namesEveryDay(fields: string): boolean {
+  return ticksEvery(24 * HOUR, 366, ["0 0", ...fields.split(" ").slice(2)].join(" "));
 }
 
 /**

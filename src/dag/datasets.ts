@@ -50,6 +50,12 @@ export function expressionOf(part: DatasetLike | DatasetExpression): DatasetExpr
   return { kind: "datasets", condition: { dataset: one.id }, datasets: [one] };
 }
 
+/** Ids of the datasets that a condition names, each once. */
+export function datasetsIn(condition: DatasetCondition): string[] {
+  if ("dataset" in condition) return [condition.dataset];
+  return [...new Set(("all" in condition ? condition.all : condition.any).flatMap(datasetsIn))];
+}
+
 /** The dataset an id stands for. */
 export function asDataset(part: DatasetLike): Dataset {
   return typeof part === "string" ? dataset(part) : part;

@@ -1,15 +1,21 @@
 /** Schedules as DAG authors write them. */
+import type { Calendar } from "./calendar.ts";
 import { dagError } from "./call-site.ts";
-import { type CronExpression, checkZone, parseCron } from "./cron.ts";
+import { checkZone, parseCron } from "./cron.ts";
 import { type DatasetExpression, type DatasetLike, expressionOf } from "./datasets.ts";
-import type { DatasetConsumption, ScheduleSpec } from "./spec.ts";
-import { listRuns, type TimetableRun } from "./timetable.ts";
+import { type Duration, milliseconds } from "./duration.ts";
+import type { ClosedDayRule, CronSpec, DatasetConsumption, ScheduleSpec } from "./spec.ts";
+import { SEVERAL, ticksOf } from "./ticks.ts";
+import { type ClockSchedule, listRuns, type TimetableRun } from "./timetable.ts";
 
 /** A schedule by the clock. */
-export interface Timetable {
+export interface Timetable<Spec extends ClockSchedule = ClockSchedule> {
   readonly kind: "timetable";
-  readonly spec: Extract<ScheduleSpec, { kind: "cron" | "cronInterval" }>;
-  /** The first `count` runs from `from` on (inclusive; for {@link cronInterval} it bounds the first interval's start). Pure. */
+  readonly spec: Spec;
+  /**
+   * The first `count` runs from `from` on (inclusive; for {@link cronInterval} it bounds the first interval's start). Of
+   * {@link once} and {@link continuous} only the first is known. Pure.
+   */
   runs(range: { from: Date; count: number }): TimetableRun[];
 }
 
@@ -23,19 +29,63 @@ export interface DatasetSchedule {
 /** What `schedule` takes; null = only by hand. */
 export type Schedule = Timetable | DatasetSchedule | null;
 
-/** IANA zone in which the expression is read; UTC where absent. */
+/** How a cron expression is read. */
 export interface CronOptions {
+  /** IANA zone in which the expression is read; UTC where absent. */
   readonly timezone?: string;
+  /** Only business days of it count. */
+  readonly calendar?: Calendar;
+  /** What becomes of a tick on another day: left out (default), or at the same time of the next business day. */
+  readonly onClosedDay?: ClosedDayRule;
 }
 
-/** A run at every tick of a five-field cron expression or preset; its interval is the tick itself. Throws DAG_INVALID. */
-export function cron(expression: string, options: CronOptions = {}): Timetable {
-  return timetable("cron", expression, options);
+/**
+ * A run at every tick of a five-field cron expression or preset, or of several; its interval is the tick itself. Ticks of
+ * several that meet are one. Throws DAG_INVALID.
+ */
+export function cron(expression: string | readonly string[], options: CronOptions = {}): Timetable<CronSpec> {
+  return timetable(cronSpec("cron", expression, options));
 }
 
 /** A run for every interval between two ticks, made when the interval has ended. Throws DAG_INVALID. */
-export function cronInterval(expression: string, options: CronOptions = {}): Timetable {
-  return timetable("cronInterval", expression, options);
+export function cronInterval(expression: string | readonly string[], options: CronOptions = {}): Timetable<CronSpec> {
+  return timetable(cronSpec("cronInterval", expression, options));
+}
+
+/**
+ * A run every so often by elapsed time, whatever clocks do; its interval is the tick itself. Ticks are counted from `anchor`
+ * (an instant with offset), else from the DAG's `start`, else from 1970-01-01T00:00:00Z. Throws DAG_INVALID for less than a second.
+ */
+export function every(
+  period: Duration,
+  options: { anchor?: string } = {},
+): Timetable<Extract<ScheduleSpec, { kind: "every" }>> {
+  const length = milliseconds(period, "every");
+  if (length < 1000) throw dagError(`every ${JSON.stringify(period)} is less than a second`);
+  const { anchor } = options;
+  if (anchor !== undefined && !/(Z|[+-]\d\d:\d\d)$/.test(anchor)) {
+    throw dagError(`anchor ${JSON.stringify(anchor)} has no offset`, undefined, 'Write "2026-01-31T02:30:00Z".');
+  }
+  const at = anchor === undefined ? null : Date.parse(anchor);
+  if (Number.isNaN(at)) throw dagError(`anchor ${JSON.stringify(anchor)} is no instant`);
+  return timetable({ kind: "every", milliseconds: length, anchor: at === null ? null : new Date(at).toISOString() });
+}
+
+/** One run: at the DAG's `start`, or as soon as the DAG is known and not paused. */
+export function once(): Timetable<Extract<ScheduleSpec, { kind: "once" }>> {
+  return timetable({ kind: "once" });
+}
+
+/**
+ * A run whenever the one before has ended, one at a time; its interval is the time since the one before. Runs start at least
+ * `atMostEvery` (1 second) apart, and after failed ones a growing time apart, up to 5 minutes. Throws DAG_INVALID.
+ */
+export function continuous(
+  options: { atMostEvery?: Duration } = {},
+): Timetable<Extract<ScheduleSpec, { kind: "continuous" }>> {
+  const spacingMs = milliseconds(options.atMostEvery ?? "1s", "atMostEvery");
+  if (spacingMs < 1000) throw dagError(`atMostEvery ${JSON.stringify(options.atMostEvery)} is less than a second`);
+  return timetable({ kind: "continuous", spacingMs });
 }
 
 /**
@@ -54,11 +104,23 @@ export function onDatasets(
   return { kind: "datasetSchedule", spec: { kind: "datasets", condition: expression.condition, consume }, expression };
 }
 
-function timetable(kind: "cron" | "cronInterval", expression: string, options: CronOptions): Timetable {
-  const timezone = options.timezone ?? "UTC";
+function cronSpec(kind: CronSpec["kind"], given: string | readonly string[], options: CronOptions): CronSpec {
+  const { timezone = "UTC", calendar, onClosedDay } = options;
+  const expressions = typeof given === "string" ? [given] : [...new Set(given)];
+  if (expressions.length === 0) throw dagError("schedule: name at least one cron expression");
   checked(() => checkZone(timezone));
-  checked((): CronExpression => parseCron(expression));
-  const spec = { kind, expression, timezone };
+  for (const expression of expressions) checked(() => parseCron(expression));
+  if (calendar === undefined && onClosedDay !== undefined) throw dagError("schedule: onClosedDay needs a calendar");
+  const spec: CronSpec = { kind, expression: expressions.join(SEVERAL), timezone };
+  if (calendar === undefined) return spec;
+  const { holidays, weekend } = calendar;
+  const days = { holidays: [...holidays], weekend: [...weekend], onClosedDay: onClosedDay ?? "skip" };
+  const onDays: CronSpec = { ...spec, calendar: days };
+  if (ticksOf(onDays).next(Date.UTC(2000, 0, 1)) !== null) return onDays;
+  throw dagError(`schedule: no tick of ${JSON.stringify(spec.expression)} falls on a business day`);
+}
+
+function timetable<Spec extends ClockSchedule>(spec: Spec): Timetable<Spec> {
   return { kind: "timetable", spec, runs: (range) => listRuns(spec, range) };
 }
 

@@ -24,11 +24,46 @@ export const TRIGGER_RULES = [
 /** One of Airflow's trigger rules. */
 export type TriggerRule = (typeof TRIGGER_RULES)[number];
 
+/** Rule of every teardown: all upstreams have ended, and one of its setups succeeded. */
+export const TEARDOWN_RULE = "all_done_setup_success";
+/** The rule a compiled task has: its own, or that of teardowns. */
+export type TaskRule = TriggerRule | typeof TEARDOWN_RULE;
+
+/** What a task is for: `setup` makes what work needs, `teardown` takes it away again, whatever the work did. */
+export type TaskRole = "work" | "setup" | "teardown";
+
 /** When runs are created. `null` in {@link DagSpec.schedule} means: only by hand. */
 export type ScheduleSpec =
-  | { kind: "cron"; expression: string; timezone: string }
-  | { kind: "cronInterval"; expression: string; timezone: string }
+  | CronSpec
+  /** Ticks a fixed time apart, counted from `anchor` (an ISO instant); null = 1970-01-01T00:00:00Z. */
+  | { kind: "every"; milliseconds: number; anchor: string | null }
+  /** One run, at the DAG's start, or as soon as it is known. */
+  | { kind: "once" }
+  /** The next run when the one before has ended; starts are at least `spacingMs` apart. */
+  | { kind: "continuous"; spacingMs: number }
   | { kind: "datasets"; condition: DatasetCondition; consume: DatasetConsumption };
+
+/** `cron` = a run at each tick, `cronInterval` = one for the time between two. */
+export interface CronSpec {
+  kind: "cron" | "cronInterval";
+  /** Five fields or a preset; several expressions are separated by ` | `. */
+  expression: string;
+  timezone: string;
+  /** Absent: every day counts. */
+  calendar?: CalendarSpec;
+}
+
+/** Which days count, and what becomes of ticks on the others. */
+export interface CalendarSpec {
+  /** `2026-01-07` = that day, `01-07` = that day of every year; sorted. */
+  holidays: string[];
+  /** Days of the week that do not count, 0 = Sunday; ascending. */
+  weekend: number[];
+  onClosedDay: ClosedDayRule;
+}
+
+/** `nextBusinessDay` = the tick comes at the same time of the next day that counts. */
+export type ClosedDayRule = "skip" | "nextBusinessDay";
 
 /** `all` = every named dataset has a new event; `any` = one of them has. Leaves are dataset ids. */
 export type DatasetCondition = { all: DatasetCondition[] } | { any: DatasetCondition[] } | { dataset: string };
@@ -49,8 +84,20 @@ export interface RetrySpec {
   jitter: "none" | "full";
 }
 
-/** Who runs a task: its own function (in a warm runner) or a declared operator (in the asynchronous host). */
-export type TaskKind = "function" | "map" | "branch" | "shortCircuit" | "operator";
+/**
+ * Who runs a task: its own function (in a warm runner) or a declared operator (in the asynchronous host). A sensor is either: its
+ * own function, called again and again, or a declared one, which the scheduler checks.
+ */
+export type TaskKind = "function" | "map" | "branch" | "shortCircuit" | "operator" | "sensor";
+
+/** How a sensor is asked: `everyMs * factor^(n-1)` after its n-th "not yet", at most `maxMs`. */
+export interface SensorSpec {
+  everyMs: number;
+  factor: number;
+  maxMs: number;
+  /** How the task ends when its timeout comes first. */
+  onTimeout: "fail" | "skip";
+}
 
 /** One task of a compiled DAG. Times are milliseconds. */
 export interface TaskSpec {
@@ -58,19 +105,28 @@ export interface TaskSpec {
   /** Position in {@link DagSpec.tasks}, topological: an upstream always has a lower index. */
   index: number;
   kind: TaskKind;
-  /** Present where `kind` is "operator" (or a map of an operator): name in the registry and config with {@link Token}s. */
+  /** Present where `kind` is "operator" (or a declared sensor, or a map of an operator): name in the registry and config with {@link Token}s. */
   operator: { name: string; config: Json } | null;
   /** Named inputs: name → task id whose value is passed. Every one is also in `upstream`. */
   inputs: Record<string, string>;
   upstream: string[];
   downstream: string[];
-  /** For kind "map": the upstream task whose array is mapped over. */
+  /** For maps: the upstream task whose array is mapped over; where that is a map too, it is followed item by item. */
   mapOver: string | null;
   /** For kind "branch": name → task id it may choose. Empty = any direct downstream by id. */
   branchTargets: Record<string, string>;
-  rule: TriggerRule;
+  rule: TaskRule;
+  /** Absent = "work". */
+  role?: Exclude<TaskRole, "work">;
+  /** Id of the innermost group it is in; absent where it is in none. */
+  group?: string;
+  /** Present where the end of the run does not depend on the task: a teardown whose failure is ignored. */
+  onFailure?: "ignore";
   retry: RetrySpec;
+  /** Of one try; of a sensor: of the whole wait, and never null. */
   timeoutMs: number | null;
+  /** Present where `kind` is "sensor". */
+  sensor?: SensorSpec;
   pool: string;
   poolSlots: number;
   /** Higher first. */
@@ -109,15 +165,26 @@ export interface DagSpec {
   /** JSON Schema of the params, with defaults; null = none declared. */
   params: Json;
   datasets: DatasetSpec[];
+  /** In the order of their declaration, a group before those inside it; absent where there is none. */
+  groups?: GroupSpec[];
   tasks: TaskSpec[];
+}
+
+/** A group of tasks; every task id in it starts with its id and a dot. */
+export interface GroupSpec {
+  groupId: string;
+  /** The group it is in, or null. */
+  parent: string | null;
+  doc: string | null;
 }
 
 /**
  * Placeholders inside operator config, resolved by the worker just before the operator runs.
  * `param` = value at a path of the run's params; `output` = value at a path of an upstream's XCom;
- * `run` = a fact of the run.
+ * `run` = a fact of the run; `item` = value at a path of the item of a mapped operator's instance, `$item` being the task mapped over.
  */
 export type Token =
   | { $param: string[] }
   | { $output: string; path: (string | number)[] }
+  | { $item: string; path: (string | number)[] }
   | { $run: "runId" | "dagId" | "logicalDate" | "intervalStart" | "intervalEnd" };

@@ -13,6 +13,10 @@ export interface DueDag {
   readonly createdAt: Date;
   /** Ticks up to here are settled. */
   readonly settledUntil: Date | null;
+  /** How many runs it may get now; none or less: only its next tick is to be worked out. */
+  readonly room: number;
+  /** Continuous schedule: its newest scheduled runs, the newest first. Null otherwise, or where there are none. */
+  readonly recent: readonly { readonly state: string; readonly at: string }[] | null;
   /** The database's clock. */
   readonly now: Date;
 }
@@ -28,19 +32,42 @@ export interface DuePlan {
   readonly next: TimetableRun | null;
 }
 
+/** Most of the newest runs that are looked at. */
+const RECENT = 10;
+
 /** Locks up to `limit` DAGs that are due and have room for a run, or whose next tick is unknown; others' are passed over. */
 export async function lockDueDags(sql: Sql, limit: number): Promise<DueDag[]> {
-  const result = await sql.query<DueDag>(
-    `select d.dag_id as "dagId", v.id::float8 as "versionId", v.spec, d.paused, d.created_at as "createdAt",
-       d.scheduled_until as "settledUntil", now() as now
-     from dag d join dag_version v on v.id = d.version_id
-     where d.active and d.schedule ->> 'kind' in ('cron', 'cronInterval') and (d.plan_pending
+  const locked = await sql.query<{ dag_id: string }>(
+    `select d.dag_id from dag d
+     where d.active and d.version_id is not null and d.schedule ->> 'kind' <> 'datasets' and (d.plan_pending
        or not d.paused and d.next_run_after <= now() and (
          select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running')) < d.max_active_runs)
      order by d.next_run_after nulls first, d.dag_id limit $1 for no key update of d skip locked`,
     [limit],
   );
+  if (locked.rowCount === 0) return [];
+  // Counted in a statement after the one that took the locks.
+  const result = await sql.query<DueDag>(
+    `select d.dag_id as "dagId", v.id::float8 as "versionId", v.spec, d.paused, d.created_at as "createdAt",
+       d.scheduled_until as "settledUntil", now() as now, d.max_active_runs - (
+         select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running'))::integer as room,
+       case when d.schedule ->> 'kind' = 'continuous' then (
+         select json_agg(json_build_object('state', n.state, 'at', coalesce(n.started_at, n.queued_at)) order by n.id desc) from (
+           select * from dag_run r where r.dag_id = d.dag_id and r.kind = 'scheduled' order by r.id desc limit $2) n) end as recent
+     from dag d join dag_version v on v.id = d.version_id where d.dag_id = any ($1)
+     order by d.next_run_after nulls first, d.dag_id`,
+    [locked.rows.map((row) => row.dag_id), RECENT],
+  );
   return result.rows;
+}
+
+/** Milliseconds until the next tick of any DAG; null where none is to come. */
+export async function nextTickInMs(sql: Sql): Promise<number | null> {
+  const result = await sql.query<{ ms: number | null }>(
+    `select extract(epoch from min(next_run_after) - now())::float8 * 1000 as ms from dag
+     where active and not paused and next_run_after > now()`,
+  );
+  return result.rows[0]?.ms ?? null;
 }
 
 /** Writes the plans of locked DAGs in one statement; starts the runs. Returns how many runs are new. */

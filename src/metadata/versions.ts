@@ -1,5 +1,6 @@
 /** Stores what the DAG files hold: bundles, immutable versions, import errors. A broken file keeps its last good version. */
 import { createHash } from "node:crypto";
+import { datasetsIn } from "../dag/datasets.ts";
 import type { DagSpec, Json } from "../dag/spec.ts";
 import { type StoredBundle, storeBundle } from "./bundles.ts";
 import type { Database, Sql } from "./database.ts";
@@ -134,7 +135,10 @@ async function upsertDag(sql: Sql, file: string, spec: DagSpec): Promise<string 
     `insert into dag as d (dag_id, file, owner, tags, doc, max_active_runs, catchup, schedule)
      values ($1, $2, $3, $4, $5, $6, $7, $8)
      on conflict (dag_id) do update set file = $2, owner = $3, tags = $4, doc = $5, max_active_runs = $6, catchup = $7, schedule = $8,
-       active = true, updated_at = now(), plan_pending = d.plan_pending or d.schedule is distinct from $8 or not d.active
+       active = true, updated_at = now(), plan_pending = d.plan_pending or d.schedule is distinct from $8 or not d.active,
+       -- What another schedule settled says nothing about the one run of this one.
+       scheduled_until = case when $8::jsonb ->> 'kind' = 'once' and d.schedule ->> 'kind' is distinct from 'once' then null
+         else d.scheduled_until end
      returning d.version_id::text`,
     values,
   );
@@ -144,7 +148,7 @@ async function upsertDag(sql: Sql, file: string, spec: DagSpec): Promise<string 
 
 /** A consumer sees the events that come after it first named the dataset. */
 async function placeCursors(sql: Sql, spec: DagSpec): Promise<void> {
-  const datasets = spec.schedule?.kind === "datasets" ? datasetsOf(spec.schedule.condition as Json) : [];
+  const datasets = spec.schedule?.kind === "datasets" ? datasetsIn(spec.schedule.condition) : [];
   await sql.query("delete from dataset_cursor where dag_id = $1 and dataset <> all ($2)", [spec.dagId, datasets]);
   if (datasets.length === 0) return;
   await sql.query("select pg_advisory_xact_lock(dataset_lock())");
@@ -154,13 +158,6 @@ async function placeCursors(sql: Sql, spec: DagSpec): Promise<void> {
      on conflict do nothing`,
     [spec.dagId, datasets],
   );
-}
-
-function datasetsOf(condition: Json): string[] {
-  if (Array.isArray(condition)) return [...new Set(condition.flatMap(datasetsOf))];
-  if (typeof condition !== "object" || condition === null) return [];
-  if (typeof condition.dataset === "string") return [condition.dataset];
-  return [...new Set(Object.values(condition).flatMap(datasetsOf))];
 }
 
 function specHash(spec: DagSpec): string {

@@ -3,7 +3,7 @@ import { checkParams } from "../dag/params.ts";
 import type { ClockSchedule } from "../dag/timetable.ts";
 import type { Database } from "../metadata/database.ts";
 import { applyPlans, type DueDag, type DuePlan, lockDueDags } from "../metadata/due-dags.ts";
-import { nextTick, plan, type Timing } from "./plan.ts";
+import { nextTick, plan, type RecentRuns, type Timing } from "./plan.ts";
 
 /** DAGs handled in one transaction. */
 const BATCH = 50;
@@ -37,7 +37,8 @@ export async function createDueRuns(database: Database): Promise<DueReport & { m
 function planOf(dag: DueDag): DuePlan {
   const timing = timingOf(dag);
   const { dagId, versionId } = dag;
-  if (dag.paused) return { dagId, versionId, run: null, skipped: 0, settledUntil: null, next: nextTick(timing) };
+  if (dag.paused || dag.room <= 0)
+    return { dagId, versionId, run: null, skipped: 0, settledUntil: null, next: nextTick(timing) };
   const { run, skipped, settledUntil, next } = plan(timing);
   const withParams = run && { ...run, params: checkParams(dag.spec, {}) };
   return { dagId, versionId, run: withParams, skipped, settledUntil, next };
@@ -51,6 +52,14 @@ function timingOf(dag: DueDag): Timing {
     end: spec.end === null ? null : new Date(spec.end),
     catchup: spec.catchup,
     settledUntil: dag.settledUntil,
+    recent: recentOf(dag),
     now: dag.now,
   };
+}
+
+function recentOf({ recent }: DueDag): RecentRuns {
+  const runs = recent ?? [];
+  const sound = runs.findIndex(({ state }) => state !== "failed");
+  const newest = runs[0];
+  return { startedAt: newest ? new Date(newest.at) : null, failures: sound === -1 ? runs.length : sound };
 }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
 import type { Database } from "../metadata/database.ts";
-import { startableDags } from "../metadata/due-dags.ts";
+import { nextTickInMs, startableDags } from "../metadata/due-dags.ts";
 import { hostId } from "../metadata/host-identity.ts";
 import { listen } from "../metadata/listen.ts";
 import { ensurePartitions } from "../metadata/partitions.ts";
@@ -91,13 +91,20 @@ export class Look {
   async once(): Promise<LookReport> {
     let waitMs = this.#pollMs;
     let failed = false;
+    const sooner = (ms: number | null) => {
+      waitMs = Math.min(waitMs, ms === null ? waitMs : Math.max(1, ms));
+    };
+    const dueRuns = async () => {
+      await this.#dueRuns();
+      sooner(await nextTickInMs(this.#database));
+    };
     const retries = async () => {
       const { queued, nextInMs } = await queueDueRetries(this.#database);
       if (queued > 0) await wakeWith(this.#database, "qflow_work");
-      waitMs = Math.min(waitMs, nextInMs === null ? waitMs : Math.max(1, nextInMs));
+      sooner(nextInMs);
     };
     const steps = [
-      () => this.#dueRuns(),
+      dueRuns,
       () => this.#datasetRuns(),
       () => this.#queuedRuns(),
       retries,

@@ -1,5 +1,7 @@
 /** From rows to Airflow 3's shapes. What qflow has no notion of gets the value Airflow gives when it is not used. */
-import type { DagSpec, Json, ScheduleSpec, TaskSpec } from "../../dag/spec.ts";
+import { scheduleDescription, scheduleSummary } from "../../dag/schedule-text.ts";
+import type { DagSpec, Json, TaskSpec } from "../../dag/spec.ts";
+import { isPeriodic } from "../../dag/timetable.ts";
 import type { DagRow, DagVersionRow } from "../../metadata/views/dag-views.ts";
 import type { RunRow } from "../../metadata/views/run-views.ts";
 import type { TaskInstanceRow } from "../../metadata/views/task-views.ts";
@@ -22,18 +24,6 @@ export function isoOrNull(at: Date | string | null): string | null {
   return at === null ? null : iso(at);
 }
 
-/** `* * * * *`, `Dataset`, or null. */
-function scheduleSummary(schedule: ScheduleSpec | null): string | null {
-  if (schedule === null) return null;
-  return schedule.kind === "datasets" ? "Dataset" : schedule.expression;
-}
-
-function scheduleDescription(schedule: ScheduleSpec | null): string {
-  if (schedule === null) return "Never, external triggers only";
-  if (schedule.kind === "datasets") return "Triggered by datasets";
-  return `${schedule.expression} (${schedule.timezone})`;
-}
-
 /** A DAG in a list. */
 export function dagShape(row: DagRow): Dag {
   return {
@@ -51,7 +41,7 @@ export function dagShape(row: DagRow): Dag {
     timetable_summary: scheduleSummary(row.schedule),
     timetable_description: scheduleDescription(row.schedule),
     timetable_partitioned: false,
-    timetable_periodic: row.schedule !== null && row.schedule.kind !== "datasets",
+    timetable_periodic: row.schedule !== null && isPeriodic(row.schedule),
     is_backfillable: false,
     tags: row.tags.map((name) => ({ name, dag_id: row.dag_id, dag_display_name: row.dag_id })),
     max_active_tasks: row.max_active_tasks ?? 0,
@@ -237,7 +227,7 @@ function progressShape(progress: Json): TaskInstance["progress"] {
 export function instanceShape(row: TaskInstanceRow): TaskInstance {
   return {
     ...commonInstance(row),
-    note: null,
+    note: row.note,
     rendered_fields: {},
     trigger: null,
     triggerer_job: null,

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { loadDags } from "../../dag/load-dags.ts";
+import { scheduleDescription } from "../../dag/schedule-text.ts";
 import type { Json } from "../../dag/spec.ts";
 import { listRuns } from "../../dag/timetable.ts";
 import { QflowError } from "../../errors.ts";
@@ -11,14 +12,14 @@ import { type DagRow, getDag, getDagVersion, listDags } from "../../metadata/vie
 import { storeDags } from "../dag-loader.ts";
 import { type Column, EXIT, printFields, printRows, say } from "../output.ts";
 import { type CommandContext, jsonObject, type ListOptions, outputOption, wholeNumber } from "../program.ts";
-import { instant, scheduleText } from "../text.ts";
+import { instant } from "../text.ts";
 import { withDatabase, withScratchDatabase } from "../with-database.ts";
 
 const MANY = 100_000;
 
 const DAG_COLUMNS: Column<DagRow>[] = [
   { heading: "dag", cell: (dag) => dag.dag_id },
-  { heading: "schedule", cell: (dag) => scheduleText(dag.schedule) },
+  { heading: "schedule", cell: (dag) => scheduleDescription(dag.schedule) },
   { heading: "paused", cell: (dag) => (dag.paused ? "paused" : "") },
   { heading: "next run", cell: (dag) => (dag.paused ? "" : instant(dag.next_run_after)) },
   { heading: "last run", cell: (dag) => dag.latest_runs[0]?.state },
@@ -149,7 +150,7 @@ async function show(database: Database, dagId: string, options: ListOptions): Pr
       dag: dagId,
       version: number,
       file: dag.file,
-      schedule: scheduleText(spec.schedule),
+      schedule: scheduleDescription(spec.schedule),
       paused: dag.paused,
       catchup: spec.catchup,
       "max active runs": spec.maxActiveRuns,
@@ -203,7 +204,10 @@ async function check(folder: string, options: ListOptions): Promise<void> {
 async function next(database: Database, dagId: string, options: ListOptions & { count: number }): Promise<void> {
   const { schedule } = await getDag(database, dagId);
   if (schedule === null || schedule.kind === "datasets") {
-    printRows([], [], { format: options.output, empty: `${dagId} runs ${scheduleText(schedule)}; no time is known.` });
+    printRows([], [], {
+      format: options.output,
+      empty: `${dagId} runs ${scheduleDescription(schedule)}; no time is known.`,
+    });
     return;
   }
   const runs = listRuns(schedule, { from: new Date(), count: options.count });
