@@ -1,17 +1,19 @@
 /** The part of a worker that talks to the database: session, claims, attempts, logs. It knows no process and no folder. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "../metadata/database.ts";
 import {
   appendLog,
   type Capacity,
+  drainWorker,
+  endWorker,
   type FinishReply,
-  fetchBundle,
   finishAndClaim,
   heartbeat,
   registerWorker,
   type WorkerIdentity,
 } from "../metadata/work.ts";
 import { Attempts } from "./attempts.ts";
-import { createBundleCache } from "./bundle-cache.ts";
+import type { BundleCache } from "./bundle-cache.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import type { ExecutorEvents } from "./executor.ts";
 import type { Executors } from "./executors.ts";
@@ -19,6 +21,16 @@ import type { LogBacklog } from "./log-backlog.ts";
 import { LogSink } from "./log-sink.ts";
 import type { Masker } from "./mask.ts";
 import { Session } from "./session.ts";
+import { within } from "./within.ts";
+
+/** How long a draining worker waits for what runs. */
+const DRAIN_MS = 60_000;
+/** How long a stopping worker waits for attempts it hands back; longer than the ladder of an operator takes. */
+const HAND_BACK_MS = 45_000;
+/** How long it waits for one answer of the database. */
+const FAREWELL_MS = 5000;
+/** How long a worker that stops tries to tell its last outcomes. */
+const LAST_WORDS_MS = 15_000;
 
 /** What a core is made from. */
 export interface CoreOptions {
@@ -28,8 +40,7 @@ export interface CoreOptions {
   readonly slots: Capacity;
   readonly masker: Masker;
   readonly backlog: LogBacklog;
-  /** Folder in which code bundles are kept. */
-  readonly bundleFolder: string;
+  readonly bundles: BundleCache;
   /** Makes what runs the attempts. */
   executors(events: ExecutorEvents): Executors;
   warn(message: string): void;
@@ -63,7 +74,7 @@ export class WorkerCore {
     });
     this.attempts = new Attempts({
       ...this.executors,
-      bundles: createBundleCache(options.bundleFolder, (hash) => fetchBundle(database, hash)),
+      bundles: options.bundles,
       sink: this.sink,
       masker,
       warn,
@@ -81,19 +92,31 @@ export class WorkerCore {
     if (functions + operators > 0) this.session.askSoon();
   }
 
-  /** Claims nothing more; what runs goes on. */
-  closeIntake(): void {
+  /**
+   * Claims nothing more, waits for what runs until `hurry` resolves or a minute has passed, hands the rest back, and tells the
+   * last outcomes. Goes on without the database when that does not answer: the lease will tell.
+   */
+  async drain(hurry: Promise<void>): Promise<void> {
     this.#closed = true;
-  }
-
-  /** Hands everything that runs back, also what is claimed from here on. */
-  handBack(): void {
+    // What the call under way claims is waited for like the rest.
+    const told = drainWorker(this.#options.database, this.session.workerId);
+    await within(Promise.all([told, this.claims.callEnded()]), FAREWELL_MS);
+    const idle = this.#untilIdle();
+    await within(Promise.race([idle, hurry]), DRAIN_MS);
     this.#handsBack = true;
     this.attempts.stopAll("shutdown");
+    await within(idle, HAND_BACK_MS);
+    for (let waited = 0; this.claims.untold > 0 && waited < LAST_WORDS_MS; waited += 20) await sleep(20);
+    await within(this.claims.stop(), FAREWELL_MS);
+    await within(this.session.stop(), FAREWELL_MS);
   }
 
-  /** Resolves when no attempt is active. */
-  async untilIdle(): Promise<void> {
+  /** Ends the session; nothing of what it ran may live any more. */
+  async farewell(): Promise<void> {
+    await within(endWorker(this.#options.database, this.session.workerId), FAREWELL_MS);
+  }
+
+  async #untilIdle(): Promise<void> {
     const over = Promise.withResolvers<void>();
     this.#allOver = over.resolve;
     this.#onOver();

@@ -1,18 +1,19 @@
 /** A worker: claims task instances, runs them in child processes, tells how they ended. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config.ts";
 import type { Database } from "../metadata/database.ts";
 import { hostId } from "../metadata/host-identity.ts";
 import { listen } from "../metadata/listen.ts";
-import { drainWorker, endWorker } from "../metadata/work.ts";
+import { fetchBundle } from "../metadata/work.ts";
 import { INSTANCE_MARKER, WORKER_MARKER } from "../processes/markers.ts";
+import { createBundleCache } from "./bundle-cache.ts";
 import { WorkerCore } from "./core.ts";
 import { createExecutors, type ExecutorOptions } from "./executors.ts";
 import { LogBacklog } from "./log-backlog.ts";
 import { createMasker, secretsOf } from "./mask.ts";
 import { sweepDeadWorkers, sweepEndedAttempts, sweepMarked, workerMarker } from "./sweep.ts";
+import { within } from "./within.ts";
 import { removeDeadFolders, workerFolder } from "./worker-folder.ts";
 
 /** What a worker is started with. */
@@ -38,17 +39,11 @@ export interface Worker {
 }
 
 const OPERATOR_SLOTS = 256;
-/** How long a draining worker waits for what runs. */
-const DRAIN_MS = 60_000;
 /** Between TERM and KILL of what operators left running when the worker stops. */
 const LEFTOVER_MS = 5000;
 const SWEEP_EVERY_MS = 30_000;
-/** How long a stopping worker waits for attempts it hands back; longer than the ladder of an operator takes. */
-const HAND_BACK_MS = 45_000;
-/** How long it waits for one answer of the database. */
+/** How long a stopping worker waits for its listener to end. */
 const FAREWELL_MS = 5000;
-/** How long a worker that stops tries to tell its last outcomes. */
-const LAST_WORDS_MS = 15_000;
 
 /** Starts a worker in this process. Resolves when it is registered; throws what makes that impossible for good. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
@@ -84,7 +79,7 @@ class RunningWorker implements Worker {
       slots: { functions: config.runners, operators: options.operatorSlots ?? OPERATOR_SLOTS },
       masker: createMasker([...secretsOf(config.connections), config.lineage?.token ?? ""]),
       backlog: new LogBacklog(join(this.#folder, "logs.jsonl")),
-      bundleFolder: join(folder, "bundles"),
+      bundles: createBundleCache(join(folder, "bundles"), (hash) => fetchBundle(database, hash)),
       executors: (events) => createExecutors(options, { marker: value, folder: this.#folder }, events),
       warn: this.#warn,
     });
@@ -125,17 +120,8 @@ class RunningWorker implements Worker {
   }
 
   async #stop(): Promise<void> {
-    const { claims, session, sink, executors } = this.#core;
-    this.#core.closeIntake();
-    // What the call under way claims is waited for like the rest.
-    await within(Promise.all([drainWorker(this.#database, this.workerId), claims.callEnded()]), FAREWELL_MS);
-    const idle = this.#core.untilIdle();
-    await within(Promise.race([idle, this.#hurry.promise]), DRAIN_MS);
-    this.#core.handBack();
-    await within(idle, HAND_BACK_MS);
-    await this.#lastWords();
-    await within(claims.stop(), FAREWELL_MS);
-    await within(session.stop(), FAREWELL_MS);
+    const { sink, executors } = this.#core;
+    await this.#core.drain(this.#hurry.promise);
     await within(this.#stopListening(), FAREWELL_MS);
     if (this.#sweeper) clearInterval(this.#sweeper);
     sink.end();
@@ -143,19 +129,6 @@ class RunningWorker implements Worker {
     // What operators keep running between attempts ends in peace.
     await sweepMarked(WORKER_MARKER, this.#marker.value, LEFTOVER_MS);
     await rm(this.#folder, { recursive: true, force: true });
-    await within(endWorker(this.#database, this.workerId), FAREWELL_MS);
+    await this.#core.farewell();
   }
-
-  /** Outcomes are told as long as that is worth waiting for; without the database the lease tells. */
-  async #lastWords(): Promise<void> {
-    for (let waited = 0; this.#core.claims.untold > 0 && waited < LAST_WORDS_MS; waited += 20) await sleep(20);
-  }
-}
-
-/** Waits for the end of something, whichever it is, but not forever: a worker stops also without its database. */
-async function within(ends: Promise<unknown>, ms: number): Promise<void> {
-  const timer = new AbortController();
-  const late = sleep(ms, undefined, { signal: timer.signal }).catch(() => {});
-  await Promise.race([ends.catch(() => {}), late]);
-  timer.abort();
 }
