@@ -118,9 +118,7 @@ export class Stand {
     const marked = await findByMarker("QFLOW_INSTANCE", this.env.QFLOW_INSTANCE ?? "");
     const server = this.#postgres.identity.pid;
     const parents = await Promise.all(marked.map(async ({ pid }) => ({ pid, parent: await parentOf(pid) })));
-    return parents
-      .filter(({ pid, parent }) => pid === this.#postgres.pid || parent === this.#postgres.pid)
-      .map((p) => p.pid);
+    return parents.filter(({ pid, parent }) => pid === server || parent === server).map((p) => p.pid);
   }
 
   /** Lets DAGs run whose ids match the pattern (of LIKE). */
