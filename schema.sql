@@ -40,6 +40,24 @@ create table access_user (
   constraint access_user_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'user'::text, 'admin'::text])))
 );
 
+create table approval (
+  attempt_id uuid not null,
+  task_instance_id bigint not null,
+  subject text not null,
+  body text not null default ''::text,
+  role text not null,
+  on_reject text not null,
+  asked_at timestamp with time zone not null default now(),
+  chosen text,
+  answered_by text,
+  answered_at timestamp with time zone,
+  note text,
+  constraint approval_chosen_check CHECK ((chosen = ANY (ARRAY['approve'::text, 'reject'::text]))),
+  constraint approval_on_reject_check CHECK ((on_reject = ANY (ARRAY['fail'::text, 'skip'::text]))),
+  constraint approval_pkey PRIMARY KEY (attempt_id),
+  constraint approval_task_instance_id_fkey FOREIGN KEY (task_instance_id) REFERENCES task_instance(id) ON DELETE CASCADE
+);
+
 create table audit_log (
   audit_id bigint not null generated always as identity,
   at timestamp with time zone not null default now(),
@@ -49,7 +67,41 @@ create table audit_log (
   run_id text,
   task_id text,
   details jsonb,
+  error text,
   constraint audit_log_pkey PRIMARY KEY (audit_id)
+);
+
+create table backfill (
+  id bigint not null generated always as identity,
+  dag_id text not null,
+  from_date timestamp with time zone,
+  to_date timestamp with time zone,
+  reprocess text not null,
+  reverse boolean not null default false,
+  max_active_runs integer not null,
+  conf jsonb not null default '{}'::jsonb,
+  paused boolean not null default false,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  completed_at timestamp with time zone,
+  cancelled boolean not null default false,
+  created_by text not null,
+  constraint backfill_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
+  constraint backfill_max_active_runs_check CHECK ((max_active_runs > 0)),
+  constraint backfill_pkey PRIMARY KEY (id),
+  constraint backfill_reprocess_check CHECK ((reprocess = ANY (ARRAY['missing'::text, 'failed'::text, 'all'::text])))
+);
+
+create table backfill_date (
+  backfill_id bigint not null,
+  "position" integer not null,
+  logical_date timestamp with time zone not null,
+  interval_start timestamp with time zone not null,
+  interval_end timestamp with time zone not null,
+  outcome text,
+  constraint backfill_date_backfill_id_fkey FOREIGN KEY (backfill_id) REFERENCES backfill(id) ON DELETE CASCADE,
+  constraint backfill_date_outcome_check CHECK ((outcome = ANY (ARRAY['created'::text, 'exists'::text, 'in_flight'::text, 'scheduled'::text, 'cancelled'::text]))),
+  constraint backfill_date_pkey PRIMARY KEY (backfill_id, "position")
 );
 
 create table bundle (
@@ -152,6 +204,33 @@ create table catalog_schema (
   constraint catalog_schema_source_check CHECK ((source = ANY (ARRAY['hive'::text, 'output'::text, 'input'::text])))
 );
 
+create table claim_turn (
+  lane text not null,
+  pool text not null,
+  queue text not null,
+  dag_id text not null,
+  last text not null,
+  served_at timestamp with time zone not null,
+  constraint claim_turn_pkey PRIMARY KEY (lane, pool, queue, dag_id)
+);
+
+create table connection (
+  connection_id text not null,
+  kind text not null,
+  host text not null default ''::text,
+  port integer not null default 0,
+  login text not null default ''::text,
+  path text not null default ''::text,
+  description text,
+  sealed bytea not null,
+  key_id text not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint connection_connection_id_check CHECK ((connection_id ~ '^[A-Za-z0-9_.-]{1,200}$'::text)),
+  constraint connection_pkey PRIMARY KEY (connection_id),
+  constraint connection_port_check CHECK (((port >= 0) AND (port <= 65535)))
+);
+
 create table dag (
   dag_id text not null,
   file text not null,
@@ -199,9 +278,15 @@ create table dag_run (
   ended_at timestamp with time zone,
   triggered_by text not null,
   note text,
+  partition text,
+  backfill_id bigint,
+  concurrency_key text,
+  concurrency_limit integer,
+  constraint dag_run_backfill_id_fkey FOREIGN KEY (backfill_id) REFERENCES backfill(id) ON DELETE SET NULL,
   constraint dag_run_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
   constraint dag_run_dag_id_run_id_key UNIQUE (dag_id, run_id),
   constraint dag_run_kind_check CHECK ((kind = ANY (ARRAY['scheduled'::text, 'manual'::text, 'dataset'::text, 'backfill'::text]))),
+  constraint dag_run_partition_check CHECK ((partition <> ''::text)),
   constraint dag_run_pkey PRIMARY KEY (id),
   constraint dag_run_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'success'::text, 'failed'::text]))),
   constraint dag_run_version_id_fkey FOREIGN KEY (version_id) REFERENCES dag_version(id)
@@ -224,6 +309,7 @@ create table dag_version (
   spec jsonb not null,
   max_active_tasks integer not null,
   created_at timestamp with time zone not null default now(),
+  concurrency jsonb,
   constraint dag_version_bundle_hash_fkey FOREIGN KEY (bundle_hash) REFERENCES bundle(hash),
   constraint dag_version_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
   constraint dag_version_dag_id_number_key UNIQUE (dag_id, number),
@@ -248,8 +334,21 @@ create table dataset_event (
   at timestamp with time zone not null default now(),
   task_instance_id bigint,
   attempt_id uuid,
+  partition text,
   constraint dataset_event_dataset_key_key UNIQUE (dataset, key),
+  constraint dataset_event_partition_check CHECK ((partition <> ''::text)),
   constraint dataset_event_pkey PRIMARY KEY (id)
+);
+
+create table dataset_waiting (
+  dag_id text not null,
+  event_id bigint not null,
+  dataset text not null,
+  partition text not null,
+  ready boolean not null default false,
+  constraint dataset_waiting_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
+  constraint dataset_waiting_event_id_fkey FOREIGN KEY (event_id) REFERENCES dataset_event(id),
+  constraint dataset_waiting_pkey PRIMARY KEY (dag_id, event_id)
 );
 
 create table file_manifest (
@@ -390,7 +489,7 @@ create table task_attempt (
   task_instance_id bigint not null,
   dag_run_id bigint not null,
   try_number integer not null,
-  worker_id uuid not null,
+  worker_id uuid,
   claim_id uuid not null,
   state text not null default 'running'::text,
   revoked text,
@@ -402,9 +501,11 @@ create table task_attempt (
   ended_at timestamp with time zone,
   deadline_at timestamp with time zone,
   exit jsonb,
+  polls integer not null default 0,
+  previous_token uuid,
   constraint task_attempt_pkey PRIMARY KEY (attempt_id),
   constraint task_attempt_revoked_check CHECK ((revoked = ANY (ARRAY['cancelled'::text, 'timeout'::text]))),
-  constraint task_attempt_state_check CHECK ((state = ANY (ARRAY['running'::text, 'success'::text, 'failed'::text, 'skipped'::text]))),
+  constraint task_attempt_state_check CHECK ((state = ANY (ARRAY['running'::text, 'deferred'::text, 'up_for_reschedule'::text, 'success'::text, 'failed'::text, 'skipped'::text]))),
   constraint task_attempt_task_instance_id_fkey FOREIGN KEY (task_instance_id) REFERENCES task_instance(id) ON DELETE CASCADE,
   constraint task_attempt_task_instance_id_try_number_key UNIQUE (task_instance_id, try_number),
   constraint task_attempt_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES worker(worker_id)
@@ -435,11 +536,17 @@ create table task_def (
   priority integer not null,
   max_active integer,
   emits text[] not null default '{}'::text[],
-  constraint task_def_kind_check CHECK ((kind = ANY (ARRAY['function'::text, 'map'::text, 'branch'::text, 'shortCircuit'::text, 'operator'::text]))),
-  constraint task_def_lane_check CHECK ((lane = ANY (ARRAY['function'::text, 'operator'::text]))),
+  queue text not null default 'default'::text,
+  concurrency jsonb,
+  role text not null default 'work'::text,
+  gate_count integer not null default 0,
+  sensor jsonb,
+  constraint task_def_kind_check CHECK ((kind = ANY (ARRAY['function'::text, 'map'::text, 'branch'::text, 'shortCircuit'::text, 'operator'::text, 'sensor'::text]))),
+  constraint task_def_lane_check CHECK ((lane = ANY (ARRAY['function'::text, 'operator'::text, 'wait'::text]))),
   constraint task_def_pkey PRIMARY KEY (version_id, task_index),
   constraint task_def_pool_slots_check CHECK ((pool_slots > 0)),
   constraint task_def_retry_jitter_check CHECK ((retry_jitter = ANY (ARRAY['none'::text, 'full'::text]))),
+  constraint task_def_role_check CHECK ((role = ANY (ARRAY['work'::text, 'setup'::text, 'teardown'::text]))),
   constraint task_def_version_id_fkey FOREIGN KEY (version_id) REFERENCES dag_version(id) ON DELETE CASCADE,
   constraint task_def_version_id_task_id_key UNIQUE (version_id, task_id)
 );
@@ -448,6 +555,7 @@ create table task_edge (
   version_id bigint not null,
   upstream_index integer not null,
   downstream_index integer not null,
+  per_item boolean not null default false,
   constraint task_edge_pkey PRIMARY KEY (version_id, upstream_index, downstream_index),
   constraint task_edge_version_id_fkey FOREIGN KEY (version_id) REFERENCES dag_version(id) ON DELETE CASCADE
 );
@@ -461,6 +569,15 @@ create table task_event (
   attempt_id uuid,
   reason text
 ) partition by RANGE (at);
+
+create table task_gate (
+  version_id bigint not null,
+  gate_index integer not null,
+  task_index integer not null,
+  per_item boolean not null,
+  constraint task_gate_pkey PRIMARY KEY (version_id, gate_index, task_index),
+  constraint task_gate_version_id_fkey FOREIGN KEY (version_id) REFERENCES dag_version(id) ON DELETE CASCADE
+);
 
 create table task_instance (
   id bigint not null generated always as identity,
@@ -492,10 +609,51 @@ create table task_instance (
   queued_at timestamp with time zone,
   started_at timestamp with time zone,
   ended_at timestamp with time zone,
+  queue text not null default 'default'::text,
+  backfill boolean not null default false,
+  concurrency_key text,
+  concurrency_limit integer,
+  rank bigint not null default (
+CASE
+    WHEN backfill THEN '4294967296'::bigint
+    ELSE (0)::bigint
+END - priority),
+  gates_open integer not null default 0,
+  decision jsonb,
+  note text,
   constraint task_instance_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
   constraint task_instance_dag_run_id_task_index_map_index_key UNIQUE (dag_run_id, task_index, map_index),
   constraint task_instance_pkey PRIMARY KEY (id),
-  constraint task_instance_state_check CHECK ((state = ANY (ARRAY['none'::text, 'queued'::text, 'running'::text, 'up_for_retry'::text, 'success'::text, 'failed'::text, 'skipped'::text, 'upstream_failed'::text])))
+  constraint task_instance_state_check CHECK ((state = ANY (ARRAY['none'::text, 'scheduled'::text, 'queued'::text, 'running'::text, 'up_for_retry'::text, 'up_for_reschedule'::text, 'deferred'::text, 'success'::text, 'failed'::text, 'skipped'::text, 'upstream_failed'::text, 'removed'::text])))
+);
+
+create table task_wait (
+  task_instance_id bigint not null,
+  attempt_id uuid not null,
+  kind text not null,
+  condition jsonb,
+  key text,
+  resource text,
+  wake_at timestamp with time zone not null default now(),
+  deadline timestamp with time zone not null,
+  lease uuid,
+  polls integer not null default 0,
+  note text,
+  log_lines integer not null default 0,
+  constraint task_wait_pkey PRIMARY KEY (task_instance_id),
+  constraint task_wait_task_instance_id_fkey FOREIGN KEY (task_instance_id) REFERENCES task_instance(id) ON DELETE CASCADE
+);
+
+create table variable (
+  key text not null,
+  description text,
+  secret boolean not null,
+  sealed bytea not null,
+  key_id text not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint variable_key_check CHECK (((length(key) >= 1) AND (length(key) <= 250))),
+  constraint variable_pkey PRIMARY KEY (key)
 );
 
 create table worker (
@@ -509,6 +667,7 @@ create table worker (
   heartbeat_at timestamp with time zone not null default now(),
   lease_expires_at timestamp with time zone not null,
   ended_at timestamp with time zone,
+  queues text[] not null default '{default}'::text[],
   constraint worker_pkey PRIMARY KEY (worker_id),
   constraint worker_state_check CHECK ((state = ANY (ARRAY['active'::text, 'draining'::text, 'ended'::text, 'lost'::text])))
 );
@@ -532,7 +691,11 @@ create table xcom_blob (
 );
 
 -- indexes
+CREATE INDEX approval_open ON public.approval USING btree (asked_at) WHERE (answered_at IS NULL);
+CREATE INDEX approval_task ON public.approval USING btree (task_instance_id);
 CREATE INDEX audit_log_at ON public.audit_log USING btree (at DESC);
+CREATE INDEX backfill_active ON public.backfill USING btree (dag_id) WHERE (completed_at IS NULL);
+CREATE INDEX backfill_date_pending ON public.backfill_date USING btree (backfill_id, "position") WHERE (outcome IS NULL);
 CREATE INDEX catalog_alias_dataset ON public.catalog_alias USING btree (dataset_id);
 CREATE INDEX catalog_column_edge_source ON public.catalog_column_edge USING btree (source_dataset, source_column);
 CREATE INDEX catalog_dataset_layer ON public.catalog_dataset USING btree (layer, name);
@@ -541,9 +704,12 @@ CREATE INDEX dag_due ON public.dag USING btree (next_run_after) WHERE (active AN
 CREATE INDEX dag_file ON public.dag USING btree (file);
 CREATE INDEX dag_plan ON public.dag USING btree (dag_id) WHERE (active AND plan_pending);
 CREATE INDEX dag_run_active ON public.dag_run USING btree (dag_id, id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+CREATE INDEX dag_run_backfill ON public.dag_run USING btree (backfill_id, id) WHERE (backfill_id IS NOT NULL);
 CREATE INDEX dag_run_ended ON public.dag_run USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX dag_run_recent ON public.dag_run USING btree (dag_id, id DESC);
 CREATE INDEX dataset_event_waiting ON public.dataset_event USING btree (dataset, id);
+CREATE INDEX dataset_waiting_partition ON public.dataset_waiting USING btree (dag_id, partition, event_id);
+CREATE INDEX dataset_waiting_ready ON public.dataset_waiting USING btree (dag_id, event_id) WHERE ready;
 CREATE INDEX file_manifest_batch ON public.file_manifest USING btree (batch);
 CREATE INDEX file_manifest_content ON public.file_manifest USING btree (feed, sha256) WHERE (replaced_by IS NULL);
 CREATE INDEX file_manifest_landed ON public.file_manifest USING btree (landed_by) WHERE (landed_by IS NOT NULL);
@@ -561,18 +727,33 @@ CREATE INDEX task_attempt_live ON public.task_attempt USING btree (worker_id) WH
 CREATE INDEX task_edge_downstream ON public.task_edge USING btree (version_id, downstream_index);
 CREATE INDEX task_event_at ON ONLY public.task_event USING brin (at) WITH (pages_per_range='16', autosummarize='on');
 CREATE INDEX task_event_run ON ONLY public.task_event USING btree (dag_run_id, at);
-CREATE INDEX task_instance_queue ON public.task_instance USING btree (pool, lane, priority DESC, id) WHERE (state = 'queued'::text);
-CREATE INDEX task_instance_running ON public.task_instance USING btree (pool) INCLUDE (pool_slots, dag_run_id, dag_id, task_id) WHERE (state = 'running'::text);
+CREATE INDEX task_gate_task ON public.task_gate USING btree (version_id, task_index);
+CREATE INDEX task_instance_poke ON public.task_instance USING btree (wake_at) WHERE (state = 'up_for_reschedule'::text);
+CREATE INDEX task_instance_queue ON public.task_instance USING btree (lane, pool, queue, rank, dag_id, dag_run_id, task_index, id) WHERE (state = 'queued'::text);
+CREATE INDEX task_instance_running ON public.task_instance USING btree (pool) INCLUDE (pool_slots) WHERE (state = 'running'::text);
+CREATE INDEX task_instance_running_key ON public.task_instance USING btree (dag_id, concurrency_key) WHERE ((state = 'running'::text) AND (concurrency_key IS NOT NULL));
+CREATE INDEX task_instance_running_run ON public.task_instance USING btree (dag_run_id) WHERE (state = 'running'::text);
+CREATE INDEX task_instance_running_task ON public.task_instance USING btree (dag_id, task_id) WHERE ((state = 'running'::text) AND (max_active IS NOT NULL));
+CREATE INDEX task_instance_scheduled ON public.task_instance USING btree (dag_run_id, task_index, map_index) WHERE (state = 'scheduled'::text);
 CREATE INDEX task_instance_task ON public.task_instance USING btree (dag_id, task_id, id DESC);
+CREATE INDEX task_instance_wait_queue ON public.task_instance USING btree (id) WHERE ((state = 'queued'::text) AND (lane = 'wait'::text));
 CREATE INDEX task_instance_wake ON public.task_instance USING btree (wake_at) WHERE (state = 'up_for_retry'::text);
+CREATE INDEX task_instance_window ON public.task_instance USING btree (dag_run_id, task_index) WHERE ((map_index >= 0) AND (state = ANY (ARRAY['queued'::text, 'running'::text, 'up_for_retry'::text])));
+CREATE INDEX task_wait_due ON public.task_wait USING btree (wake_at);
+CREATE INDEX task_wait_key ON public.task_wait USING btree (kind, key);
 CREATE INDEX worker_live ON public.worker USING btree (host_id) WHERE (state = ANY (ARRAY['active'::text, 'draining'::text]));
 CREATE INDEX xcom_blob_use ON public.xcom USING btree (blob_hash) WHERE (blob_hash IS NOT NULL);
 CREATE UNIQUE INDEX catalog_job_task ON public.catalog_job USING btree (dag_id, task_id) WHERE (dag_id IS NOT NULL);
 CREATE UNIQUE INDEX dag_run_tick ON public.dag_run USING btree (dag_id, logical_date) WHERE (kind = 'scheduled'::text);
 
 -- triggers
+CREATE TRIGGER connection_changes AFTER INSERT OR DELETE OR UPDATE ON public.connection FOR EACH STATEMENT EXECUTE FUNCTION count_secret_change();
+CREATE TRIGGER dag_run_wakes AFTER UPDATE OF state ON public.dag_run FOR EACH ROW WHEN (((new.state = ANY (ARRAY['success'::text, 'failed'::text])) AND (old.state <> new.state))) EXECUTE FUNCTION wake_run_waits();
+CREATE TRIGGER dataset_event_wakes AFTER INSERT ON public.dataset_event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION wake_dataset_waits();
 CREATE TRIGGER task_instance_births BEFORE INSERT ON public.task_instance FOR EACH ROW WHEN ((new.state <> ALL (ARRAY['none'::text, 'queued'::text]))) EXECUTE FUNCTION refuse_move();
-CREATE TRIGGER task_instance_moves BEFORE UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state <> new.state) AND (((old.state || '>'::text) || new.state) <> ALL (ARRAY['none>queued'::text, 'none>skipped'::text, 'none>upstream_failed'::text, 'none>failed'::text, 'queued>running'::text, 'queued>skipped'::text, 'running>success'::text, 'running>failed'::text, 'running>skipped'::text, 'running>up_for_retry'::text, 'running>queued'::text, 'up_for_retry>queued'::text, 'up_for_retry>skipped'::text, 'success>none'::text, 'failed>none'::text, 'skipped>none'::text, 'upstream_failed>none'::text])))) EXECUTE FUNCTION refuse_move();
+CREATE TRIGGER task_instance_moves BEFORE UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state <> new.state) AND (((old.state || '>'::text) || new.state) <> ALL (ARRAY['none>scheduled'::text, 'none>queued'::text, 'none>skipped'::text, 'none>upstream_failed'::text, 'none>failed'::text, 'none>success'::text, 'none>removed'::text, 'scheduled>queued'::text, 'scheduled>skipped'::text, 'queued>running'::text, 'queued>skipped'::text, 'queued>deferred'::text, 'running>success'::text, 'running>failed'::text, 'running>skipped'::text, 'running>up_for_retry'::text, 'running>queued'::text, 'running>up_for_reschedule'::text, 'up_for_reschedule>queued'::text, 'up_for_reschedule>skipped'::text, 'up_for_reschedule>failed'::text, 'deferred>success'::text, 'deferred>failed'::text, 'deferred>skipped'::text, 'up_for_retry>queued'::text, 'up_for_retry>skipped'::text, 'success>none'::text, 'failed>none'::text, 'skipped>none'::text, 'upstream_failed>none'::text, 'removed>none'::text])))) EXECUTE FUNCTION refuse_move();
+CREATE TRIGGER task_instance_waits AFTER UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state = ANY (ARRAY['deferred'::text, 'up_for_reschedule'::text, 'queued'::text])) AND (new.state <> ALL (ARRAY['queued'::text, 'running'::text, 'deferred'::text])))) EXECUTE FUNCTION end_wait();
+CREATE TRIGGER variable_changes AFTER INSERT OR DELETE OR UPDATE ON public.variable FOR EACH STATEMENT EXECUTE FUNCTION count_secret_change();
 
 
 -- sequences
@@ -580,6 +761,30 @@ create sequence catalog_node_seq;
 create sequence file_load_seq;
 
 -- functions
+CREATE OR REPLACE FUNCTION public.activate_items(p_ids bigint[])
+ RETURNS integer
+ LANGUAGE sql
+AS $function$
+  with map as (
+    select distinct t.dag_run_id, t.version_id, t.task_index, t.max_active from task_instance t where t.id = any (p_ids) and t.map_index >= 0
+  ), room as (
+    select m.dag_run_id, m.task_index, map_window(m.max_active, v.max_active_tasks) - (
+      select count(*) from task_instance a where a.dag_run_id = m.dag_run_id and a.task_index = m.task_index and a.map_index >= 0
+        and a.state in ('queued', 'running', 'up_for_retry')) as places
+    from map m join dag_version v on v.id = m.version_id
+  ), moved as (
+    update task_instance t set state = 'queued', queued_at = now()
+    from room r cross join lateral (
+      select s.id from task_instance s where s.dag_run_id = r.dag_run_id and s.task_index = r.task_index and s.state = 'scheduled'
+      order by s.map_index limit greatest(r.places, 0)) s
+    where t.id = s.id
+    returning t.id, t.dag_run_id
+  ), history as (
+    insert into task_event (task_instance_id, dag_run_id, from_state, to_state)
+    select id, dag_run_id, 'scheduled', 'queued' from moved
+  )
+  select count(*)::integer from moved
+$function$;
 CREATE OR REPLACE FUNCTION public.add_partition(p_table text, p_month date, p_from text, p_to text)
  RETURNS void
  LANGUAGE plpgsql
@@ -593,6 +798,31 @@ begin
 exception when check_violation then
   raise notice 'rows of % are in the default partition of %', p_month, p_table;
 end
+$function$;
+CREATE OR REPLACE FUNCTION public.admit_waits(p_limit integer)
+ RETURNS integer
+ LANGUAGE sql
+AS $function$
+  with chosen as (
+    select id from task_instance where state = 'queued' and lane = 'wait' order by id limit p_limit for no key update skip locked
+  ), moved as (
+    update task_instance t set state = 'deferred', try_number = try_number + 1, attempt_id = uuidv7(), started_at = now(), ended_at = null,
+      wake_at = null, reason = null
+    from chosen c where t.id = c.id
+    returning t.id, t.dag_run_id, t.version_id, t.task_index, t.attempt_id, t.try_number
+  ), attempt as (
+    insert into task_attempt (attempt_id, task_instance_id, dag_run_id, try_number, claim_id, state, deadline_at)
+    select m.attempt_id, m.id, m.dag_run_id, m.try_number, gen_random_uuid(), 'deferred', now() + make_interval(secs => d.timeout_ms / 1000.0)
+    from moved m join task_def d on d.version_id = m.version_id and d.task_index = m.task_index
+  ), wait as (
+    insert into task_wait (task_instance_id, attempt_id, kind, deadline)
+    select m.id, m.attempt_id, d.operator ->> 'name', now() + make_interval(secs => d.timeout_ms / 1000.0)
+    from moved m join task_def d on d.version_id = m.version_id and d.task_index = m.task_index
+  ), history as (
+    insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id)
+    select id, dag_run_id, 'queued', 'deferred', attempt_id from moved
+  )
+  select count(*)::integer from moved
 $function$;
 CREATE OR REPLACE FUNCTION public.apply_plans(p_plans jsonb, OUT created integer, OUT ready integer)
  RETURNS record
@@ -647,7 +877,7 @@ begin
   end if;
   with chosen as (
     update task_instance set state = 'skipped', reason = 'cancelled', ended_at = now(), wake_at = null
-    where dag_run_id = p_run and state in ('none', 'queued', 'up_for_retry')
+    where dag_run_id = p_run and state in ('none', 'queued', 'up_for_retry', 'up_for_reschedule', 'deferred')
     returning id, dag_run_id, old.state as from_state
   )
   insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
@@ -710,50 +940,39 @@ AS $function$
     where a.attempt_id = (o ->> 'attemptId')::uuid and jsonb_typeof(o -> 'branch') = 'array'
   ) b on true
 $function$;
-CREATE OR REPLACE FUNCTION public.choose_queued(p_lane text, p_limit integer)
+CREATE OR REPLACE FUNCTION public.choose_queued(p_queues text[], p_functions integer, p_operators integer)
  RETURNS bigint[]
- LANGUAGE sql
+ LANGUAGE plpgsql
 AS $function$
-  with active as materialized (
-    select pool, pool_slots, dag_run_id, dag_id, task_id from task_instance where state = 'running'
-  ), full_run as materialized (
-    select a.dag_run_id, v.max_active_tasks - count(*) as free
-    from active a join dag_run r on r.id = a.dag_run_id join dag_version v on v.id = r.version_id
-    group by a.dag_run_id, v.max_active_tasks
-  ), task_use as materialized (
-    select dag_id, task_id, count(*) as used from active group by dag_id, task_id
-  ), candidate as (
-    select q.*, p.slots - coalesce(u.used, 0) as free
-    from pool p
-    left join (select pool, sum(pool_slots) as used from active group by pool) u on u.pool = p.name
-    cross join lateral (
-      select t.id, t.pool, t.pool_slots, t.priority, t.dag_run_id, t.version_id, t.dag_id, t.task_id, t.max_active
-      from task_instance t
-      where t.state = 'queued' and t.pool = p.name and t.lane = p_lane
-        and not exists (select from full_run f where f.dag_run_id = t.dag_run_id and f.free <= 0)
-        and not exists (select from task_use k where k.dag_id = t.dag_id and k.task_id = t.task_id and k.used >= t.max_active)
-      order by t.priority desc, t.id
-      limit p_limit
-      for no key update skip locked
-    ) q
-    where p.slots > coalesce(u.used, 0)
-  ), ranked as (
-    select c.id, c.priority, c.free, c.max_active,
-      sum(c.pool_slots) over (partition by c.pool order by c.priority desc, c.id) as pool_take,
-      row_number() over (partition by c.dag_run_id order by c.priority desc, c.id) as run_take,
-      coalesce(f.free, v.max_active_tasks) as run_free,
-      row_number() over (partition by c.dag_id, c.task_id order by c.priority desc, c.id) + coalesce(k.used, 0) as task_take
-    from candidate c
-    join dag_version v on v.id = c.version_id
-    left join full_run f on f.dag_run_id = c.dag_run_id
-    left join task_use k on k.dag_id = c.dag_id and k.task_id = c.task_id
-  )
-  select coalesce(array_agg(id), '{}') from (
-    select id from ranked
-    where pool_take <= free and run_take <= run_free and (max_active is null or task_take <= max_active)
-    order by priority desc, id
-    limit p_limit
-  ) fitting
+declare
+  got record;
+  lanes text[];
+  pools text[];
+  queues text[];
+  best bigint[];
+  rank_now bigint;
+begin
+  select p_functions as functions, p_operators as operators, '{}'::integer[] as free, '{}'::bigint[] as picked into got;
+  select array_agg(s.lane order by n), array_agg(s.pool order by n), array_agg(s.queue order by n), array_agg(s.free order by n),
+    array_agg(s.best order by n)
+  into lanes, pools, queues, got.free, best
+  from open_sources(array_remove(array[case when p_functions > 0 then 'function' end, case when p_operators > 0 then 'operator' end],
+    null), p_queues) with ordinality s (lane, pool, queue, free, best, n);
+  loop
+    rank_now := (select min(b) from unnest(best) b);
+    exit when rank_now is null;
+    select * into got from pick_of_rank(rank_now, lanes, pools, queues, best, got.functions, got.operators, got.free, got.picked);
+    for i in 1 .. cardinality(pools) loop
+      if best[i] = rank_now then
+        best[i] := case when got.free[i] > 0 and case lanes[i] when 'function' then got.functions else got.operators end > 0 then (
+          select t.rank from task_instance t
+          where t.state = 'queued' and t.lane = lanes[i] and t.pool = pools[i] and t.queue = queues[i] and t.rank > rank_now
+          order by t.rank limit 1) end;
+      end if;
+    end loop;
+  end loop;
+  return got.picked;
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.claim_lock()
  RETURNS bigint
@@ -765,8 +984,8 @@ CREATE OR REPLACE FUNCTION public.claim_tasks(p_worker uuid, p_claim uuid, p_rep
  LANGUAGE plpgsql
 AS $function$
 declare
-  ids bigint[] := '{}';
-  taken bigint[];
+  served text[];
+  ids bigint[];
 begin
   tasks := '[]';
   claimed := 0;
@@ -774,29 +993,18 @@ begin
     tasks := claimed_tasks(p_worker, p_claim);
     return;
   end if;
-  if p_functions + p_operators <= 0 or not exists (select from task_instance where state = 'queued')
-    or not exists (select from worker where worker_id = p_worker and state = 'active') then
+  if p_functions + p_operators <= 0 or not exists (select from task_instance where state = 'queued') then
+    return;
+  end if;
+  select queues into served from worker where worker_id = p_worker and state = 'active';
+  if served is null then
     return;
   end if;
   perform pg_advisory_xact_lock(claim_lock());
-  -- A second round where limits left room that instances further back can use.
-  for round in 1 .. 2 loop
-    if p_functions > 0 then
-      taken := choose_queued('function', p_functions);
-      perform start_attempts(p_worker, p_claim, taken);
-      p_functions := p_functions - cardinality(taken);
-      ids := ids || taken;
-    end if;
-    if p_operators > 0 then
-      taken := choose_queued('operator', p_operators);
-      perform start_attempts(p_worker, p_claim, taken);
-      p_operators := p_operators - cardinality(taken);
-      ids := ids || taken;
-    end if;
-    exit when ids = '{}' or p_functions + p_operators <= 0 or not exists (select from task_instance where state = 'queued');
-  end loop;
+  ids := choose_queued(served, p_functions, p_operators);
   claimed := cardinality(ids);
   if claimed > 0 then
+    perform start_attempts(p_worker, p_claim, ids);
     tasks := claimed_tasks(p_worker, p_claim);
   end if;
 end
@@ -810,15 +1018,19 @@ AS $function$
     'attemptId', a.attempt_id, 'token', a.token, 'taskInstanceId', t.id, 'dagId', t.dag_id, 'runId', r.run_id, 'taskId', t.task_id,
     'mapIndex', t.map_index, 'tryNumber', a.try_number, 'versionId', t.version_id, 'bundleHash', v.bundle_hash, 'kind', d.kind,
     'rule', d.rule, 'operator', d.operator, 'params', r.params, 'logicalDate', r.logical_date, 'intervalStart', r.interval_start,
-    'intervalEnd', r.interval_end, 'inputs', d.inputs, 'branchTargets', d.branch_targets, 'emits', d.emits, 'timeoutMs', d.timeout_ms,
-    'item', case when t.map_index >= 0 then (select i.value from map_item i where i.task_instance_id = t.id) end,
+    'intervalEnd', r.interval_end, 'partition', r.partition, 'inputs', d.inputs, 'branchTargets', d.branch_targets, 'emits', d.emits, 'sensor', d.sensor,
+    -- A sensor's timeout is for the whole wait.
+    'timeoutMs', case when a.polls = 0 then d.timeout_ms else greatest(1, extract(epoch from a.deadline_at - now()) * 1000)::bigint end,
+    'firstLogLine', case when a.polls = 0 then 1 else (
+      select coalesce(max(l.first_line + l.line_count), 1) from log_chunk l where l.attempt_id = a.attempt_id) end,
+    'item', case when t.map_index >= 0 then item_of(t, d) end,
     'upstream', case when d.value_indexes = '{}' then '{}' else upstream_values(t, d) end,
     'events', case when r.kind <> 'dataset' then '[]' else (
-      select coalesce(jsonb_agg(jsonb_build_object('dataset', e.dataset, 'at', e.at, 'extra', e.extra) order by e.id), '[]')
+      select coalesce(jsonb_agg(jsonb_build_object('dataset', e.dataset, 'at', e.at, 'extra', e.extra, 'partition', e.partition) order by e.id), '[]')
       from dag_run_event re join dataset_event e on e.id = re.event_id where re.dag_run_id = r.id) end,
     'previousHandle', case when a.try_number > 1 then (
       select p.handle from task_attempt p where p.task_instance_id = t.id and p.handle is not null and p.try_number < a.try_number
-      order by p.try_number desc limit 1) end) order by t.priority desc, t.id), '[]')
+      order by p.try_number desc limit 1) end) order by t.rank, t.id), '[]')
   from task_attempt a
   join task_instance t on t.id = a.task_instance_id
   join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
@@ -831,102 +1043,131 @@ CREATE OR REPLACE FUNCTION public.clear_instances(p_run bigint, p_ids bigint[])
  LANGUAGE plpgsql
 AS $function$
 declare
-  run dag_run;
-  busy text;
+  fenced integer;
 begin
-  perform from dag where dag_id = (select dag_id from dag_run where id = p_run) for no key update;
-  select * into run from dag_run where id = p_run for no key update;
-  select task_id into busy from task_instance
-  where id = any (p_ids) and dag_run_id = p_run and state not in ('success', 'failed', 'skipped', 'upstream_failed') limit 1;
-  if busy is not null then
-    raise exception 'task % has not ended', busy using errcode = 'QF002';
-  end if;
-  with moved as (
-    update task_instance set state = 'none', uncounted_tries = try_number, infra_failures = 0, reason = null, wake_at = null,
-      queued_at = null, started_at = null, ended_at = null
-    where id = any (p_ids) and dag_run_id = p_run
-    returning id, old.state as from_state
-  )
-  insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
-  select id, p_run, from_state, 'none', 'cleared' from moved;
-  delete from xcom where task_instance_id = any (p_ids);
+  perform lock_run(p_run);
+  fenced := withdraw_instances(p_run, p_ids, 'cleared');
   perform fold_maps(p_run, p_ids);
-  perform recount_run(p_run);
-  update dag_run set cancel_requested_at = null, ended_at = null, state = case when run.state = 'running' then 'running' else 'queued' end,
-    unfinished = (select count(*) from task_instance where dag_run_id = p_run
-      and state not in ('success', 'failed', 'skipped', 'upstream_failed'))
-  where id = p_run;
-  if run.state = 'running' then
-    perform settle_run(p_run);
-  else
-    perform start_runs(run.dag_id);
-  end if;
-  return cardinality(p_ids);
+  update dag_run set cancel_requested_at = null where id = p_run;
+  perform resume_run(p_run);
+  return fenced;
 end
 $function$;
-CREATE OR REPLACE FUNCTION public.count_down(p_ended bigint[], OUT ended bigint[], OUT queued integer, OUT expand bigint[])
+CREATE OR REPLACE FUNCTION public.concurrency_key(p_concurrency jsonb, run dag_run)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select case
+    when p_concurrency is null then null
+    when jsonb_typeof(p_concurrency -> 'key') = 'string' then p_concurrency ->> 'key'
+    when p_concurrency -> 'key' ? '$param' then
+      coalesce(run.params #>> array(select jsonb_array_elements_text(p_concurrency -> 'key' -> '$param')), '')
+    else coalesce(case p_concurrency -> 'key' ->> '$run'
+      when 'runId' then run.run_id when 'dagId' then run.dag_id when 'logicalDate' then run.logical_date::text
+      when 'intervalStart' then run.interval_start::text when 'intervalEnd' then run.interval_end::text
+      when 'partition' then run.partition end, '')
+  end
+$function$;
+CREATE OR REPLACE FUNCTION public.count_down(p_ended bigint[], p_undecided bigint[], OUT ended bigint[], OUT queued integer, OUT expand bigint[], OUT items bigint[])
  RETURNS record
  LANGUAGE sql
 AS $function$
   with delta as (
-    select f.dag_run_id, e.downstream_index,
-      count(*) filter (where f.state = 'success')::integer as success,
-      count(*) filter (where f.state = 'failed')::integer as failed,
-      count(*) filter (where f.state = 'skipped')::integer as skipped,
-      count(*) filter (where f.state = 'upstream_failed')::integer as upstream_failed
+    select f.dag_run_id, e.downstream_index as task_index, case when e.per_item then f.map_index end as item,
+      count(*) filter (where f.state = 'success') as success, count(*) filter (where f.state = 'failed') as failed,
+      count(*) filter (where f.state = 'skipped') as skipped, count(*) filter (where f.state = 'upstream_failed') as upstream_failed,
+      0::bigint as gates
     from task_instance f
     join task_edge e on e.version_id = f.version_id and e.upstream_index = f.task_index
     where f.id = any (p_ended)
-    group by f.dag_run_id, e.downstream_index
-  ), counted as (
-    select t.id, t.expands, t.up_success + d.success as success, t.up_failed + d.failed as failed,
-      t.up_skipped + d.skipped as skipped, t.up_upstream_failed + d.upstream_failed as upstream_failed,
-      decide(t.rule, t.up_total, t.up_success + d.success, t.up_failed + d.failed, t.up_skipped + d.skipped,
-        t.up_upstream_failed + d.upstream_failed) as decision
+    group by 1, 2, 3
+    union all
+    select f.dag_run_id, g.task_index, case when g.per_item then f.map_index end, 0, 0, 0, 0, count(*)
+    from task_instance f
+    join task_gate g on g.version_id = f.version_id and g.gate_index = f.task_index
+    where f.id = any (p_ended)
+    group by 1, 2, 3
+  ), touched as (
+    select t.id, d.success, d.failed, d.skipped, d.upstream_failed, d.gates
     from delta d
-    join task_instance t on t.dag_run_id = d.dag_run_id and t.task_index = d.downstream_index and t.state = 'none'
+    join task_instance t on t.dag_run_id = d.dag_run_id and t.task_index = d.task_index
+      and t.map_index between coalesce(d.item, -1) and coalesce(d.item, 2147483647) and t.state = 'none'
+    union all
+    select id, 0, 0, 0, 0, 0 from unnest(p_undecided) id
+  ), counted as (
+    select t.id, t.dag_run_id, t.version_id, t.task_index, t.rule, t.up_total, (t.up_success + sum(d.success))::integer as success,
+      (t.up_failed + sum(d.failed))::integer as failed, (t.up_skipped + sum(d.skipped))::integer as skipped,
+      (t.up_upstream_failed + sum(d.upstream_failed))::integer as upstream_failed, (t.gates_open - sum(d.gates))::integer as gates
+    from touched d
+    join task_instance t on t.id = d.id and t.state = 'none'
+    group by t.id
+  ), decided as (
+    select c.*, case
+      when gates > 0 then 'none'
+      when rule <> 'all_done_setup_success' then decide(rule, up_total, success, failed, skipped, upstream_failed)
+      when success + failed + skipped + upstream_failed < up_total then 'none'
+      else decide_teardown(dag_run_id, version_id, task_index)
+    end as decision
+    from counted c
   ), moved as (
     update task_instance t set
-      up_success = c.success, up_failed = c.failed, up_skipped = c.skipped, up_upstream_failed = c.upstream_failed,
-      state = case when c.decision = 'queued' and t.expands then 'none' else c.decision end,
-      queued_at = case when c.decision = 'queued' and not t.expands then now() end,
+      up_success = c.success, up_failed = c.failed, up_skipped = c.skipped, up_upstream_failed = c.upstream_failed, gates_open = c.gates,
+      state = case when c.decision <> 'queued' then c.decision when t.expands then 'none' when t.map_index >= 0 then 'scheduled'
+        else 'queued' end,
+      queued_at = case when c.decision = 'queued' and not t.expands and t.map_index < 0 then now() end,
       ended_at = case when c.decision in ('skipped', 'upstream_failed') then now() end,
       reason = case c.decision when 'skipped' then 'the trigger rule' when 'upstream_failed' then 'an upstream failed' end
-    from counted c
-    where t.id = c.id
-    returning t.id, t.dag_run_id, t.state, t.reason, c.decision, t.expands
+    from decided c
+    where t.id = c.id and (p_ended <> '{}' or c.decision <> 'none')
+    returning t.id, t.dag_run_id, t.state, t.reason, c.decision
   ), history as (
     insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
     select id, dag_run_id, 'none', state, reason from moved where state <> 'none'
   )
   select coalesce(array_agg(id) filter (where state in ('skipped', 'upstream_failed')), '{}'),
     (count(*) filter (where state = 'queued'))::integer,
-    coalesce(array_agg(id) filter (where state = 'none' and decision = 'queued'), '{}')
+    coalesce(array_agg(id) filter (where state = 'none' and decision = 'queued'), '{}'),
+    coalesce(array_agg(id) filter (where state = 'scheduled'), '{}')
+      || array(select id from task_instance where id = any (p_ended) and map_index >= 0)
   from moved
 $function$;
-CREATE OR REPLACE FUNCTION public.create_run(p_dag text, p_run_id text, p_version bigint, p_kind text, p_logical timestamp with time zone, p_start timestamp with time zone, p_end timestamp with time zone, p_run_after timestamp with time zone, p_conf jsonb, p_params jsonb, p_by text)
+CREATE OR REPLACE FUNCTION public.count_secret_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update setting set value = to_jsonb(value::text::bigint + 1), updated_at = now() where key = 'secrets';
+  return null;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.create_run(p_dag text, p_run_id text, p_version bigint, p_kind text, p_logical timestamp with time zone, p_start timestamp with time zone, p_end timestamp with time zone, p_run_after timestamp with time zone, p_conf jsonb, p_params jsonb, p_by text, p_backfill bigint DEFAULT NULL::bigint, p_partition text DEFAULT NULL::text)
  RETURNS bigint
  LANGUAGE plpgsql
 AS $function$
 declare
-  run bigint;
+  run dag_run;
   n integer;
 begin
-  insert into dag_run (dag_id, run_id, version_id, kind, logical_date, interval_start, interval_end, run_after, conf, params, triggered_by)
-  values (p_dag, p_run_id, p_version, p_kind, p_logical, p_start, p_end, coalesce(p_run_after, now()), p_conf, p_params, p_by)
+  insert into dag_run (dag_id, run_id, version_id, kind, logical_date, interval_start, interval_end, run_after, conf, params, triggered_by,
+    backfill_id, partition)
+  values (p_dag, p_run_id, p_version, p_kind, p_logical, p_start, p_end, coalesce(p_run_after, now()), p_conf, p_params, p_by, p_backfill,
+    p_partition)
   on conflict do nothing
-  returning id into run;
-  if run is null then
+  returning * into run;
+  if run.id is null then
     return null;
   end if;
-  insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, lane, pool, pool_slots, priority,
-    max_active)
-  select run, version_id, p_dag, task_id, task_index, rule, map_over_index is not null, upstream_count, lane, pool, pool_slots, priority,
-    max_active
-  from task_def where version_id = p_version order by task_index;
+  insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, gates_open, lane, pool, pool_slots, priority,
+    max_active, queue, backfill, concurrency_key, concurrency_limit)
+  select run.id, d.version_id, p_dag, task_id, task_index, rule, map_over_index is not null, upstream_count, gate_count, lane, pool, pool_slots, priority,
+    max_active, queue, p_backfill is not null, concurrency_key(d.concurrency, run), (d.concurrency ->> 'limit')::integer
+  from task_def d where d.version_id = p_version order by task_index;
   get diagnostics n = row_count;
-  update dag_run set unfinished = n where id = run;
-  return run;
+  update dag_run r set unfinished = n, concurrency_key = concurrency_key(v.concurrency, run),
+    concurrency_limit = (v.concurrency ->> 'limit')::integer
+  from dag_version v where r.id = run.id and v.id = p_version;
+  return run.id;
 end
 $function$;
 CREATE OR REPLACE FUNCTION public.dataset_lock()
@@ -960,6 +1201,21 @@ AS $function$
     when rule = 'none_skipped' then case when skipped > 0 then 'skipped' else 'queued' end
   end
 $function$;
+CREATE OR REPLACE FUNCTION public.decide_teardown(p_run bigint, p_version bigint, p_index integer)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select case
+    when count(*) = 0 or bool_or(u.state = 'success') then 'queued'
+    when bool_and(u.state = 'skipped') then 'skipped'
+    else 'upstream_failed'
+  end
+  from task_edge e
+  join task_def d on d.version_id = e.version_id and d.task_index = e.upstream_index and d.role = 'setup'
+  join task_instance u on u.dag_run_id = p_run and u.task_index = e.upstream_index
+  where e.version_id = p_version and e.downstream_index = p_index
+$function$;
 CREATE OR REPLACE FUNCTION public.end_attempts(p_outcomes jsonb, p_ids uuid[], p_fence boolean, OUT attempts uuid[], OUT ended bigint[], OUT requeued integer)
  RETURNS record
  LANGUAGE sql
@@ -969,10 +1225,16 @@ AS $function$
       select (o ->> 'attemptId')::uuid as attempt_id, (o ->> 'token')::uuid as token, o from jsonb_array_elements(p_outcomes) o
     ) every_one
   ), attempt as (
-    update task_attempt a set ended_at = now(), fenced = p_fence, exit = g.o -> 'exit', error = g.o -> 'error', state = g.o ->> 'state'
+    update task_attempt a set fenced = p_fence, exit = g.o -> 'exit', error = g.o -> 'error',
+      -- A sensor's function that said "not yet" is called again in the same attempt, unless somebody ended it meanwhile.
+      state = case when g.o ->> 'state' = 'up_for_reschedule' and a.revoked = 'cancelled' then 'failed' else g.o ->> 'state' end,
+      ended_at = case when g.o ->> 'state' = 'up_for_reschedule' and a.revoked is distinct from 'cancelled' then null else now() end,
+      polls = a.polls + (g.o ->> 'state' = 'up_for_reschedule')::integer
     from given g
-    where a.attempt_id = any (p_ids) and a.attempt_id = g.attempt_id and a.token = g.token and a.state = 'running'
-    returning a.attempt_id, a.task_instance_id, a.revoked, g.o
+    where a.attempt_id = any (p_ids) and a.attempt_id = g.attempt_id and a.token = g.token
+      -- What runs is ended by who runs it, what waits by who waits for it.
+      and case when g.o -> 'waits' = 'true' then a.state in ('deferred', 'up_for_reschedule') else a.state = 'running' end
+    returning a.attempt_id, a.task_instance_id, a.revoked, a.polls, a.deadline_at, g.o
   ), target as (
     select a.*, def.*::task_def as def, t.infra_failures, t.try_number - t.uncounted_tries as counted,
       ended_state(a.o, a.revoked, t, def) as state,
@@ -984,24 +1246,37 @@ AS $function$
   ), moved as (
     update task_instance t set
       state = g.state,
+      decision = case when g.state = 'success' then nullif(coalesce(g.o -> 'branch', g.o -> 'proceed'), 'true') end,
       ended_at = case when g.state in ('success', 'failed', 'skipped') then now() end,
       queued_at = case when g.state = 'queued' then now() else t.queued_at end,
       reason = coalesce(g.revoked, g.o ->> 'reason', g.o -> 'error' ->> 'code'),
       uncounted_tries = t.uncounted_tries + (g.state = 'queued' or g.is_infra)::integer,
       infra_failures = t.infra_failures + (g.state <> 'queued' and g.is_infra)::integer,
-      wake_at = case when g.state <> 'up_for_retry' then null
+      wake_at = case when g.state = 'up_for_reschedule' then least(g.deadline_at, now() + poke_delay(g.def, g.polls))
+        when g.state <> 'up_for_retry' then null
         when g.is_infra then now() + infra_delay(g.infra_failures)
         else now() + retry_delay(g.def, g.counted) end
     from target g
     where t.id = g.task_instance_id
-    returning t.id, t.dag_run_id, t.state, t.reason, g.attempt_id
+    returning t.id, t.dag_run_id, old.state as from_state, t.state, t.reason, g.attempt_id
   ), history as (
     insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id, reason)
-    select id, dag_run_id, 'running', state, attempt_id, reason from moved
+    select id, dag_run_id, from_state, state, attempt_id, reason from moved
   )
   select coalesce(array_agg(attempt_id), '{}'), coalesce(array_agg(id) filter (where state in ('success', 'failed', 'skipped')), '{}'),
     (count(*) filter (where state = 'queued'))::integer
   from moved
+$function$;
+CREATE OR REPLACE FUNCTION public.end_wait()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  delete from task_wait where task_instance_id = new.id;
+  update task_attempt set ended_at = now(), state = case new.state when 'success' then 'success' when 'failed' then 'failed' else 'skipped' end
+  where attempt_id = new.attempt_id and state in ('deferred', 'up_for_reschedule');
+  return null;
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.ended_state(o jsonb, revoked text, t task_instance, def task_def)
  RETURNS text
@@ -1011,6 +1286,7 @@ AS $function$
   select case
     when o ->> 'state' in ('success', 'skipped') then o ->> 'state'
     when revoked = 'cancelled' then 'failed'
+    when o ->> 'state' = 'up_for_reschedule' then 'up_for_reschedule'
     when o ->> 'handBack' = 'true' then 'queued'
     when revoked is null and o ->> 'retry' = 'infra' then
       case when t.infra_failures < infra_limit() then 'up_for_retry' else 'failed' end
@@ -1044,46 +1320,35 @@ CREATE OR REPLACE FUNCTION public.expand_map(p_id bigint, OUT ended bigint[], OU
 AS $function$
 declare
   items jsonb := mapped_over(p_id);
-  n integer := case when jsonb_typeof(items) = 'array' then jsonb_array_length(items) end;
+  problem record;
+  map task_instance;
 begin
   ended := '{}';
-  queued := coalesce(n, 0);
-  if queued = 0 then
+  queued := 0;
+  select * into problem from map_problem(items);
+  if problem.state is not null then
     with moved as (
-      update task_instance set state = case when n = 0 then 'skipped' else 'failed' end, ended_at = now(),
-        reason = case when n = 0 then 'nothing to map over' else 'what it maps over is not an array' end
-      where id = p_id
-      returning id, dag_run_id, state, reason
+      update task_instance t set state = problem.state, ended_at = now(), reason = problem.reason where t.id = p_id
+      returning id, dag_run_id, t.state, t.reason
     )
     insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
     select id, dag_run_id, 'none', state, reason from moved;
     ended := array[p_id];
     return;
   end if;
-  with first as (
-    update task_instance set map_index = 0, state = 'queued', expands = false, queued_at = now() where id = p_id returning *
-  ), rest as (
-    insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, map_index, state, rule, expands,
-      up_total, up_success, up_failed, up_skipped, up_upstream_failed, lane, pool, pool_slots, priority, max_active, queued_at)
-    select dag_run_id, version_id, dag_id, task_id, task_index, i, 'queued', rule, false,
-      up_total, up_success, up_failed, up_skipped, up_upstream_failed, lane, pool, pool_slots, priority, max_active, now()
-    from first, generate_series(1, n - 1) i
+  select * into map from task_instance where id = p_id;
+  perform spread_maps(map.dag_run_id, map.version_id, map.task_index || following_maps(map.dag_run_id, map.version_id, map.task_index),
+    jsonb_array_length(items));
+  with moved as (
+    update task_instance set state = 'scheduled' where dag_run_id = map.dag_run_id and task_index = map.task_index
     returning id, dag_run_id, map_index
-  ), instance as (
-    select id, dag_run_id, map_index from first union all select id, dag_run_id, map_index from rest
-  ), history as (
-    insert into task_event (task_instance_id, dag_run_id, from_state, to_state)
-    select id, dag_run_id, 'none', 'queued' from instance
   ), item as (
     insert into map_item (task_instance_id, value)
-    select id, items -> map_index from instance
-  ), downstream as (
-    update task_instance d set up_total = d.up_total + n - 1
-    from first f
-    join task_edge e on e.version_id = f.version_id and e.upstream_index = f.task_index
-    where d.dag_run_id = f.dag_run_id and d.task_index = e.downstream_index and d.state = 'none'
+    select m.id, i.value from jsonb_array_elements(items) with ordinality i (value, position) join moved m on m.map_index = i.position - 1
   )
-  update dag_run r set unfinished = r.unfinished + n - 1 from first f where r.id = f.dag_run_id;
+  insert into task_event (task_instance_id, dag_run_id, from_state, to_state)
+  select id, dag_run_id, 'none', 'scheduled' from moved;
+  queued := activate_items(array[p_id]);
 end
 $function$;
 CREATE OR REPLACE FUNCTION public.final_state(p_run bigint)
@@ -1124,13 +1389,13 @@ begin
     if cardinality(done.attempts) < jsonb_array_length(p_outcomes) then
       select coalesce(jsonb_agg(a.attempt_id), '[]') into known
       from jsonb_array_elements(p_outcomes) o
-      join task_attempt a on a.attempt_id = (o ->> 'attemptId')::uuid and a.token = (o ->> 'token')::uuid
-      where a.state <> 'running' and not a.fenced;
+      join task_attempt a on a.attempt_id = (o ->> 'attemptId')::uuid
+      where a.token = (o ->> 'token')::uuid and a.state <> 'running' and not a.fenced or a.previous_token = (o ->> 'token')::uuid;
     end if;
   end if;
   select * into next from claim_tasks(p_worker, p_claim, p_repeated, p_functions, p_operators);
   return jsonb_build_object('accepted', known, 'claimed', next.tasks, 'surplus', queued > next.claimed, 'closed', closed,
-    'events', events);
+    'events', events, 'secrets', case when next.tasks <> '[]' then secrets_version() end);
 end
 $function$;
 CREATE OR REPLACE FUNCTION public.finish_attempts(p_outcomes jsonb, p_fence boolean, OUT attempts uuid[], OUT queued integer, OUT closed integer, OUT events integer)
@@ -1158,23 +1423,50 @@ begin
   end if;
   events := record_events(outcomes, attempts);
   if decides then
-    done.ended := done.ended || skip_unchosen(outcomes, attempts);
+    done.ended := done.ended || skip_unchosen(done.ended);
   end if;
-  select * into after from propagate(done.ended);
+  select * into after from propagate(done.ended, '{}');
   queued := after.queued + done.requeued;
   closed := after.closed;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.finish_waits(p_outcomes jsonb, OUT attempts uuid[], OUT queued integer, OUT closed integer, OUT events integer)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+declare
+  ids uuid[] := array(select (o ->> 'attemptId')::uuid from jsonb_array_elements(p_outcomes) o);
+  done record;
+begin
+  perform from dag_run where id in (select dag_run_id from task_attempt where attempt_id = any (ids)) order by id for no key update;
+  if p_outcomes @? '$[*].events[*]' then
+    perform pg_advisory_xact_lock(dataset_lock());
+  end if;
+  perform from task_wait where task_instance_id in (select task_instance_id from task_attempt where attempt_id = any (ids))
+  order by task_instance_id for update;
+  select * into done from finish_attempts((select jsonb_agg(o || '{"waits": true}') from jsonb_array_elements(p_outcomes) o), false);
+  attempts := done.attempts;
+  queued := done.queued;
+  closed := done.closed;
+  events := done.events;
 end
 $function$;
 CREATE OR REPLACE FUNCTION public.fold_maps(p_run bigint, p_ids bigint[])
  RETURNS void
  LANGUAGE sql
 AS $function$
-  with folded as (
-    select distinct t.task_index
+  with recursive whole as (
+    select t.task_index, d.map_over_index, bool_or(e.per_item) as follows
     from task_instance t
-    join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
-    join task_instance u on u.dag_run_id = t.dag_run_id and u.task_index = d.map_over_index and u.id = any (p_ids)
+    join task_def d on d.version_id = t.version_id and d.task_index = t.task_index and d.map_over_index is not null
+    join task_edge e on e.version_id = d.version_id and e.downstream_index = d.task_index and e.upstream_index = d.map_over_index
     where t.dag_run_id = p_run and t.map_index >= 0
+    group by t.task_index, d.map_over_index having bool_and(t.id = any (p_ids))
+  ), folded as (
+    select w.task_index from whole w
+    join task_instance u on u.dag_run_id = p_run and u.task_index = w.map_over_index and u.id = any (p_ids) and not w.follows
+    union
+    select w.task_index from folded f join whole w on w.map_over_index = f.task_index and w.follows
   ), extra as (
     delete from task_instance t using folded f where t.dag_run_id = p_run and t.task_index = f.task_index and t.map_index > 0
   ), item as (
@@ -1183,6 +1475,22 @@ AS $function$
   )
   update task_instance t set map_index = -1, expands = true from folded f
   where t.dag_run_id = p_run and t.task_index = f.task_index and t.map_index = 0
+$function$;
+CREATE OR REPLACE FUNCTION public.following_maps(p_run bigint, p_version bigint, p_index integer)
+ RETURNS integer[]
+ LANGUAGE sql
+ STABLE
+AS $function$
+  with recursive following as (
+    select e.downstream_index as task_index from task_edge e
+    join task_instance t on t.dag_run_id = p_run and t.task_index = e.downstream_index and t.state = 'none' and t.expands
+    where e.version_id = p_version and e.upstream_index = p_index and e.per_item
+    union
+    select e.downstream_index from following f
+    join task_edge e on e.version_id = p_version and e.upstream_index = f.task_index and e.per_item
+    join task_instance t on t.dag_run_id = p_run and t.task_index = e.downstream_index and t.state = 'none' and t.expands
+  )
+  select coalesce(array_agg(task_index), '{}') from following
 $function$;
 CREATE OR REPLACE FUNCTION public.infra_delay(failures integer)
  RETURNS interval
@@ -1200,6 +1508,29 @@ CREATE OR REPLACE FUNCTION public.inline_limit()
  LANGUAGE sql
  IMMUTABLE
 AS $function$select 65536$function$;
+CREATE OR REPLACE FUNCTION public.is_ended(p_state text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select p_state in ('success', 'failed', 'skipped', 'upstream_failed', 'removed')
+$function$;
+CREATE OR REPLACE FUNCTION public.item_limit()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$select 1048576$function$;
+CREATE OR REPLACE FUNCTION public.item_of(t task_instance, def task_def)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select coalesce((select i.value from map_item i where i.task_instance_id = t.id), (
+    select coalesce(x.value, b.value) from task_instance u
+    join xcom x on x.task_instance_id = u.id
+    left join xcom_blob b on b.hash = x.blob_hash
+    where u.dag_run_id = t.dag_run_id and u.task_index = def.map_over_index and u.map_index = t.map_index))
+$function$;
 CREATE OR REPLACE FUNCTION public.keep_values(p_outcomes jsonb, p_attempts uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -1225,38 +1556,356 @@ begin
   on conflict (task_instance_id) do update set value = excluded.value, blob_hash = excluded.blob_hash, size = excluded.size, at = now();
 end
 $function$;
+CREATE OR REPLACE FUNCTION public.lease_waits(p_limit integer, p_share integer, p_busy jsonb, p_seconds integer)
+ RETURNS jsonb
+ LANGUAGE sql
+AS $function$
+  with due as (
+    select task_instance_id, resource, wake_at from task_wait
+    where wake_at <= now() and coalesce((p_busy ->> resource)::integer, 0) < p_share
+    order by wake_at limit 4 * p_limit for update skip locked
+  ), ranked as (
+    select task_instance_id, wake_at, resource, row_number() over (partition by resource order by wake_at)
+      + coalesce((p_busy ->> resource)::integer, 0) as place
+    from due
+  ), chosen as (
+    select task_instance_id from ranked where resource is null or place <= p_share order by wake_at limit p_limit
+  ), leased as (
+    update task_wait w set lease = gen_random_uuid(), wake_at = now() + make_interval(secs => p_seconds)
+    from chosen c where w.task_instance_id = c.task_instance_id
+    returning w.*
+  )
+  select coalesce(jsonb_agg(jsonb_build_object('taskInstanceId', t.id, 'attemptId', a.attempt_id, 'token', a.token, 'lease', w.lease,
+    'kind', w.kind, 'condition', w.condition, 'key', w.key, 'resource', w.resource, 'polls', w.polls, 'note', w.note,
+    'logLines', w.log_lines, 'late', w.deadline <= now(), 'at', now(), 'waitedMs', extract(epoch from now() - a.started_at) * 1000,
+    'timeoutMs', d.timeout_ms, 'sensor', d.sensor, 'emits', d.emits, 'given', case when w.condition is null then jsonb_build_object(
+      'config', d.operator -> 'config', 'params', r.params, 'dagId', t.dag_id, 'runId', r.run_id, 'taskId', t.task_id,
+      'mapIndex', t.map_index, 'logicalDate', r.logical_date, 'intervalStart', r.interval_start, 'intervalEnd', r.interval_end, 'partition', r.partition,
+      'runCreatedAt', r.queued_at,
+      'upstream', case when d.value_indexes = '{}' then '{}' else upstream_values(t, d) end) end)), '[]')
+  from leased w
+  join task_instance t on t.id = w.task_instance_id
+  join task_attempt a on a.attempt_id = w.attempt_id
+  join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
+  join dag_run r on r.id = t.dag_run_id
+$function$;
+CREATE OR REPLACE FUNCTION public.lock_run(p_run bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform from dag where dag_id = (select dag_id from dag_run where id = p_run) for no key update;
+  perform from dag_run where id = p_run for no key update;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.map_limit()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$select 100000$function$;
+CREATE OR REPLACE FUNCTION public.map_problem(items jsonb, OUT state text, OUT reason text)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+declare
+  large integer;
+begin
+  if items is null then
+    state := 'upstream_failed';
+    reason := 'what it maps over has no value';
+  elsif jsonb_typeof(items) <> 'array' then
+    state := 'failed';
+    reason := 'what it maps over is not an array';
+  elsif jsonb_array_length(items) = 0 then
+    state := 'skipped';
+    reason := 'nothing to map over';
+  elsif jsonb_array_length(items) > map_limit() then
+    state := 'failed';
+    reason := format('what it maps over has %s items: more than %s', jsonb_array_length(items), map_limit());
+  else
+    select i into large from jsonb_array_elements(items) with ordinality item (value, i)
+    where octet_length(value::text) > item_limit() limit 1;
+    if large is not null then
+      state := 'failed';
+      reason := format('item %s of what it maps over is larger than %s bytes', large - 1, item_limit());
+    end if;
+  end if;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.map_window(max_active integer, max_active_tasks integer)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select least(256, 2 * least(max_active, max_active_tasks))
+$function$;
 CREATE OR REPLACE FUNCTION public.mapped_over(p_id bigint)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
 AS $function$
-  select case
-    when bool_or(u.map_index >= 0) then jsonb_agg(coalesce(x.value, b.value, 'null') order by u.map_index)
-    else (array_agg(coalesce(x.value, b.value)))[1]
-  end
+  select coalesce(x.value, b.value, 'null')
   from task_instance t
   join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
-  join task_instance u on u.dag_run_id = t.dag_run_id and u.task_index = d.map_over_index and u.state = 'success'
+  join task_instance u on u.dag_run_id = t.dag_run_id and u.task_index = d.map_over_index and u.map_index < 0 and u.state = 'success'
   left join xcom x on x.task_instance_id = u.id
   left join xcom_blob b on b.hash = x.blob_hash
   where t.id = p_id
 $function$;
-CREATE OR REPLACE FUNCTION public.propagate(p_ended bigint[], OUT queued integer, OUT closed integer)
+CREATE OR REPLACE FUNCTION public.mark_instances(p_run bigint, p_ids bigint[], p_state text, p_reason text)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  fenced integer;
+  again bigint[];
+begin
+  perform lock_run(p_run);
+  fenced := withdraw_instances(p_run, p_ids, p_reason);
+  with moved as (
+    update task_instance set state = p_state, reason = p_reason, ended_at = now()
+    where id = any (p_ids) and dag_run_id = p_run and state = 'none'
+    returning id
+  )
+  insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
+  select id, p_run, 'none', p_state, p_reason from moved;
+  with recursive down as (
+    select version_id, task_index from task_instance where id = any (p_ids)
+    union
+    select d.version_id, e.downstream_index from down d
+    join task_edge e on e.version_id = d.version_id and e.upstream_index = d.task_index
+  )
+  select coalesce(array_agg(t.id), '{}') into again from task_instance t
+  where t.dag_run_id = p_run and t.id <> all (p_ids) and t.state in ('failed', 'upstream_failed')
+    and t.task_index in (select task_index from down);
+  perform withdraw_instances(p_run, again, 'decided again');
+  perform resume_run(p_run);
+  return fenced;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.mark_run(p_run bigint, p_state text)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  update dag_run set state = p_state where id = p_run and state in ('success', 'failed')
+$function$;
+CREATE OR REPLACE FUNCTION public.next_wait_ms()
+ RETURNS double precision
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select extract(epoch from least((select min(wake_at) from task_wait),
+    (select min(wake_at) from task_instance where state = 'up_for_reschedule')) - now())::double precision * 1000
+$function$;
+CREATE OR REPLACE FUNCTION public.note_turn(p_lane text, p_pool text, p_queue text, p_dag text, p_last text)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  insert into claim_turn (lane, pool, queue, dag_id, last, served_at) values (p_lane, p_pool, p_queue, p_dag, p_last, clock_timestamp())
+  on conflict (lane, pool, queue, dag_id) do update set last = excluded.last, served_at = excluded.served_at
+$function$;
+CREATE OR REPLACE FUNCTION public.open_sources(p_lanes text[], p_queues text[])
+ RETURNS TABLE(lane text, pool text, queue text, free integer, best bigint)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  with recursive source as (
+    (select t.lane, t.pool, t.queue from task_instance t where t.state = 'queued' order by t.lane, t.pool, t.queue limit 1)
+    union all
+    select n.lane, n.pool, n.queue from source s cross join lateral (
+      select t.lane, t.pool, t.queue from task_instance t
+      where t.state = 'queued' and (t.lane, t.pool, t.queue) > (s.lane, s.pool, s.queue) order by t.lane, t.pool, t.queue limit 1) n
+  )
+  select s.lane, s.pool, s.queue, u.free, (
+    select t.rank from task_instance t where t.state = 'queued' and t.lane = s.lane and t.pool = s.pool and t.queue = s.queue
+    order by t.rank limit 1)
+  from source s
+  join pool p on p.name = s.pool
+  cross join lateral (
+    select p.slots - coalesce(sum(t.pool_slots), 0)::integer as free from task_instance t where t.state = 'running' and t.pool = s.pool) u
+  left join claim_turn c on c.lane = s.lane and c.pool = s.pool and c.queue = s.queue and c.dag_id = ''
+  where s.lane = any (p_lanes) and s.queue = any (p_queues) and u.free > 0
+  order by c.served_at nulls first, s.lane, s.pool, s.queue
+$function$;
+CREATE OR REPLACE FUNCTION public.pick_of_dag(p_lane text, p_pool text, p_queue text, p_rank bigint, p_dag text, p_quota integer, INOUT slots integer, INOUT picked bigint[], OUT more boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+declare
+  quota integer := p_quota;
+  runs bigint[];
+  at bigint := coalesce((select last::bigint from claim_turn
+    where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = p_dag), 0);
+  first bigint;
+  served bigint;
+  contended boolean := false;
+  run bigint;
+  n integer;
+  got record;
+begin
+  more := false;
+  <<around>>
+  loop
+    n := quota + 1;
+    runs := waiting_runs(p_lane, p_pool, p_queue, p_rank, p_dag, at, n);
+    contended := contended or cardinality(runs) > 1;
+    foreach run in array runs loop
+      exit around when run = first or quota = 0 or slots <= 0;
+      first := coalesce(first, run);
+      at := run;
+      select * into got from pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, run,
+        least(quota, (p_quota + cardinality(runs) - 1) / cardinality(runs)), slots, picked);
+      if cardinality(got.picked) > cardinality(picked) then
+        served := run;
+      end if;
+      quota := quota - cardinality(got.picked) + cardinality(picked);
+      slots := got.slots;
+      picked := got.picked;
+      more := more or got.more;
+    end loop;
+    exit around when quota = 0 or cardinality(runs) < n;
+  end loop;
+  if contended and served is not null then
+    perform note_turn(p_lane, p_pool, p_queue, p_dag, served::text);
+  end if;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.pick_of_rank(p_rank bigint, p_lanes text[], p_pools text[], p_queues text[], p_best bigint[], INOUT functions integer, INOUT operators integer, INOUT free integer[], INOUT picked bigint[])
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+declare
+  contenders integer := (select count(*) from unnest(p_best) b where b = p_rank);
+  room integer;
+  again boolean := true;
+  got record;
+begin
+  while again loop
+    again := false;
+    for i in 1 .. cardinality(p_pools) loop
+      room := case p_lanes[i] when 'function' then functions else operators end;
+      continue when p_best[i] is distinct from p_rank or free[i] <= 0 or room <= 0;
+      select * into got from pick_of_source(p_lanes[i], p_pools[i], p_queues[i], p_rank, (room + contenders - 1) / contenders,
+        contenders > 1, free[i], picked);
+      again := again or got.more;
+      room := cardinality(got.picked) - cardinality(picked);
+      functions := functions - case p_lanes[i] when 'function' then room else 0 end;
+      operators := operators - case p_lanes[i] when 'function' then 0 else room end;
+      picked := got.picked;
+      for j in 1 .. cardinality(p_pools) loop
+        free[j] := case p_pools[j] when p_pools[i] then got.slots else free[j] end;
+      end loop;
+    end loop;
+  end loop;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.pick_of_run(p_lane text, p_pool text, p_queue text, p_rank bigint, p_dag text, p_run bigint, p_quota integer, INOUT slots integer, INOUT picked bigint[], OUT more boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+declare
+  room integer;
+  quota integer := p_quota;
+  head task_instance;
+  n integer;
+  ids bigint[];
+begin
+  select v.max_active_tasks - (select count(*) from task_instance t where t.state = 'running' and t.dag_run_id = p_run)
+    - (select count(*) from task_instance t where t.id = any (picked) and t.dag_run_id = p_run)
+  into room from dag_run r join dag_version v on v.id = r.version_id where r.id = p_run;
+  head.task_index := -1;
+  while quota > 0 and room > 0 and slots > 0 loop
+    select * into head from task_instance t
+    where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
+      and t.dag_run_id = p_run and t.task_index > head.task_index
+    order by t.task_index, t.id limit 1;
+    exit when not found;
+    n := least(quota, room, slots / head.pool_slots, task_room(head, picked));
+    continue when n <= 0;
+    ids := array(select t.id from task_instance t
+      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
+        and t.dag_run_id = p_run and t.task_index = head.task_index and t.id <> all (picked)
+      order by t.id limit n for no key update skip locked);
+    n := cardinality(ids);
+    quota := quota - n;
+    room := room - n;
+    slots := slots - n * head.pool_slots;
+    picked := picked || ids;
+  end loop;
+  more := quota = 0;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.pick_of_source(p_lane text, p_pool text, p_queue text, p_rank bigint, p_quota integer, p_contended boolean, INOUT slots integer, INOUT picked bigint[], OUT more boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+declare
+  quota integer := p_quota;
+  dags text[];
+  at text := coalesce((select last from claim_turn where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = ''), '');
+  first text;
+  served text;
+  contended boolean := p_contended;
+  dag text;
+  n integer;
+  got record;
+begin
+  more := false;
+  <<around>>
+  loop
+    n := quota + 1;
+    dags := waiting_dags(p_lane, p_pool, p_queue, p_rank, at, n);
+    contended := contended or cardinality(dags) > 1;
+    foreach dag in array dags loop
+      exit around when dag = first or quota = 0 or slots <= 0;
+      first := coalesce(first, dag);
+      at := dag;
+      select * into got from pick_of_dag(p_lane, p_pool, p_queue, p_rank, dag,
+        least(quota, (p_quota + cardinality(dags) - 1) / cardinality(dags)), slots, picked);
+      if cardinality(got.picked) > cardinality(picked) then
+        served := dag;
+      end if;
+      quota := quota - cardinality(got.picked) + cardinality(picked);
+      slots := got.slots;
+      picked := got.picked;
+      more := more or got.more;
+    end loop;
+    exit around when quota = 0 or cardinality(dags) < n;
+  end loop;
+  if contended and served is not null then
+    perform note_turn(p_lane, p_pool, p_queue, '', served);
+  end if;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.poke_delay(def task_def, polls integer)
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select make_interval(secs => least((def.sensor ->> 'maxMs')::double precision, (def.sensor ->> 'everyMs')::double precision
+    * power((def.sensor ->> 'factor')::double precision, least(polls, 60) - 1)) / 1000.0)
+$function$;
+CREATE OR REPLACE FUNCTION public.propagate(p_ended bigint[], p_undecided bigint[], OUT queued integer, OUT closed integer)
  RETURNS record
  LANGUAGE plpgsql
 AS $function$
 declare
   fresh bigint[] := p_ended;
+  undecided bigint[] := p_undecided;
   every_end bigint[] := p_ended;
+  items bigint[] := '{}';
   step record;
   one bigint;
   mapped record;
 begin
   queued := 0;
-  while cardinality(fresh) > 0 loop
-    select * into step from count_down(fresh);
+  while fresh <> '{}' or undecided <> '{}' loop
+    select * into step from count_down(fresh, undecided);
+    undecided := '{}';
     fresh := step.ended;
     queued := queued + step.queued;
+    items := items || step.items;
     foreach one in array step.expand loop
       select * into mapped from expand_map(one);
       fresh := fresh || mapped.ended;
@@ -1264,6 +1913,9 @@ begin
     end loop;
     every_end := every_end || fresh;
   end loop;
+  if items <> '{}' then
+    queued := queued + activate_items(items);
+  end if;
   with gone as (
     select dag_run_id, count(*)::integer as n from task_instance where id = any (every_end) group by dag_run_id
   ), counted as (
@@ -1277,6 +1929,88 @@ begin
   select count(*) filter (where unfinished = 0) into closed from counted;
 end
 $function$;
+CREATE OR REPLACE FUNCTION public.queue_pokes(p_limit integer)
+ RETURNS integer
+ LANGUAGE sql
+AS $function$
+  with due as (
+    select t.id from task_instance t join task_attempt a on a.attempt_id = t.attempt_id
+    where t.state = 'up_for_reschedule' and t.wake_at <= now() and a.deadline_at > now()
+    order by t.wake_at limit p_limit for no key update of t skip locked
+  ), moved as (
+    update task_instance t set state = 'queued', queued_at = now(), wake_at = null from due d where t.id = d.id
+    returning t.id, t.dag_run_id
+  ), history as (
+    insert into task_event (task_instance_id, dag_run_id, from_state, to_state)
+    select id, dag_run_id, 'up_for_reschedule', 'queued' from moved
+  )
+  select count(*)::integer from moved
+$function$;
+CREATE OR REPLACE FUNCTION public.rearm_waits(p_waits jsonb)
+ RETURNS integer
+ LANGUAGE sql
+AS $function$
+  with given as (
+    select w.* from jsonb_to_recordset(p_waits) w ("taskInstanceId" bigint, lease uuid, condition jsonb, key text, resource text,
+      "wakeInMs" double precision, "wakeAt" timestamptz, note text, "logLines" integer, checked boolean)
+  ), armed as (
+    update task_wait w set condition = g.condition, key = g.key, resource = g.resource, note = g.note, log_lines = g."logLines", lease = null,
+      polls = w.polls + g.checked::integer, wake_at = least(w.deadline, g."wakeAt", now() + make_interval(secs => g."wakeInMs" / 1000.0))
+    from given g
+    where w.task_instance_id = g."taskInstanceId" and w.lease = g.lease
+    returning 1
+  )
+  select count(*)::integer from armed
+$function$;
+CREATE OR REPLACE FUNCTION public.rebind_run(p_run bigint, p_version bigint, p_params jsonb)
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+AS $function$
+declare
+  gone bigint[];
+  reshaped bigint[];
+begin
+  -- Out of the way first: places in the graph are unique at every moment, and removed ones have none.
+  update task_instance t set task_index = l.lowest - n.position
+  from (select id, row_number() over (order by id) as position from task_instance where dag_run_id = p_run) n,
+    (select least(min(task_index), 0) as lowest from task_instance where dag_run_id = p_run) l
+  where t.id = n.id;
+  select coalesce(array_agg(t.id), '{}') into gone from task_instance t
+  left join task_def d on d.version_id = p_version and d.task_id = t.task_id
+  where t.dag_run_id = p_run and (d.task_id is null or t.map_index > 0 and (d.map_over_index is null or t.state = 'removed'));
+  select coalesce(array_agg(t.id), '{}') into reshaped from task_instance t
+  join task_def d on d.version_id = p_version and d.task_id = t.task_id
+  where t.dag_run_id = p_run and t.id <> all (gone)
+    and (t.state = 'removed' or (d.map_over_index is null) <> (t.map_index < 0) and not t.expands);
+  perform withdraw_instances(p_run, reshaped || array(select id from task_instance where id = any (gone) and state <> 'removed'),
+    'bound to another version');
+  with moved as (
+    update task_instance set state = 'removed', ended_at = now(), reason = 'the version has no such task'
+    where id = any (gone) and state = 'none' returning id, reason
+  )
+  insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason) select id, p_run, 'none', 'removed', reason from moved;
+  delete from map_item i using task_instance t where i.task_instance_id = t.id and t.id = any (reshaped);
+  update task_instance t set version_id = p_version, task_index = d.task_index, rule = d.rule, lane = d.lane, pool = d.pool,
+    pool_slots = d.pool_slots, priority = d.priority, max_active = d.max_active, queue = d.queue,
+    concurrency_key = concurrency_key(d.concurrency, (select r from dag_run r where r.id = p_run)),
+    concurrency_limit = (d.concurrency ->> 'limit')::integer,
+    map_index = case when d.map_over_index is null or t.id = any (reshaped) then -1 else t.map_index end,
+    expands = d.map_over_index is not null and (t.map_index < 0 or t.id = any (reshaped))
+  from task_def d
+  where d.version_id = p_version and d.task_id = t.task_id and t.dag_run_id = p_run and t.id <> all (gone);
+  insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, lane, pool, pool_slots,
+    priority, max_active, queue, backfill, concurrency_key, concurrency_limit)
+  select p_run, p_version, r.dag_id, d.task_id, d.task_index, d.rule, d.map_over_index is not null, d.upstream_count, d.lane, d.pool,
+    d.pool_slots, d.priority, d.max_active, d.queue, r.backfill_id is not null, concurrency_key(d.concurrency, r),
+    (d.concurrency ->> 'limit')::integer
+  from task_def d join dag_run r on r.id = p_run
+  where d.version_id = p_version and not exists (
+    select from task_instance t where t.dag_run_id = p_run and t.version_id = p_version and t.task_id = d.task_id)
+  order by d.task_index;
+  update dag_run set version_id = p_version, params = p_params where id = p_run;
+  return reshaped;
+end
+$function$;
 CREATE OR REPLACE FUNCTION public.record_events(p_outcomes jsonb, p_attempts uuid[])
  RETURNS integer
  LANGUAGE plpgsql
@@ -1288,11 +2022,13 @@ begin
     return 0;
   end if;
   perform pg_advisory_xact_lock(dataset_lock());
-  insert into dataset_event (dataset, key, extra, task_instance_id, attempt_id)
+  insert into dataset_event (dataset, key, extra, partition, task_instance_id, attempt_id)
   select e.event ->> 'dataset', coalesce(e.event ->> 'key', a.attempt_id || '/' || e.position), coalesce(e.event -> 'extra', 'null'),
-    a.task_instance_id, a.attempt_id
+    -- What a run of one partition writes is of that partition.
+    coalesce(e.event ->> 'partition', r.partition), a.task_instance_id, a.attempt_id
   from jsonb_array_elements(p_outcomes) with ordinality o (outcome, position)
   join task_attempt a on a.attempt_id = (o.outcome ->> 'attemptId')::uuid and a.attempt_id = any (p_attempts) and a.state = 'success'
+  join dag_run r on r.id = a.dag_run_id
   cross join lateral jsonb_array_elements(o.outcome -> 'events') with ordinality e (event, position)
   order by o.position, e.position
   on conflict (dataset, key) do nothing;
@@ -1305,14 +2041,18 @@ CREATE OR REPLACE FUNCTION public.recount_run(p_run bigint)
  LANGUAGE sql
 AS $function$
   update task_instance t set up_total = c.total, up_success = c.success, up_failed = c.failed, up_skipped = c.skipped,
-    up_upstream_failed = c.upstream_failed
+    up_upstream_failed = c.upstream_failed, gates_open = c.gates
   from (
     select w.id, count(u.id)::integer as total, (count(*) filter (where u.state = 'success'))::integer as success,
       (count(*) filter (where u.state = 'failed'))::integer as failed, (count(*) filter (where u.state = 'skipped'))::integer as skipped,
-      (count(*) filter (where u.state = 'upstream_failed'))::integer as upstream_failed
+      (count(*) filter (where u.state = 'upstream_failed'))::integer as upstream_failed,
+      (select count(*)::integer from task_gate g
+       join task_instance u on u.dag_run_id = w.dag_run_id and u.task_index = g.gate_index and (not g.per_item or u.map_index = w.map_index)
+       where g.version_id = w.version_id and g.task_index = w.task_index and not is_ended(u.state)) as gates
     from task_instance w
     left join task_edge e on e.version_id = w.version_id and e.downstream_index = w.task_index
     left join task_instance u on u.dag_run_id = w.dag_run_id and u.task_index = e.upstream_index
+      and (not e.per_item or u.map_index = w.map_index)
     where w.dag_run_id = p_run and w.state = 'none'
     group by w.id
   ) c
@@ -1327,6 +2067,43 @@ begin
     using errcode = 'QF001';
 end
 $function$;
+CREATE OR REPLACE FUNCTION public.refuse_unended(p_run bigint, p_ids bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  busy task_instance;
+begin
+  perform from task_instance where id = any (p_ids) and dag_run_id = p_run order by id for no key update;
+  select * into busy from task_instance where id = any (p_ids) and dag_run_id = p_run and not is_ended(state) order by id limit 1;
+  if busy.id is not null then
+    raise exception 'task % has not ended: it is %', busy.task_id || case when busy.map_index >= 0 then '[' || busy.map_index || ']' else '' end,
+      busy.state using errcode = 'QF002';
+  end if;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.resume_run(p_run bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  run dag_run;
+begin
+  perform recount_run(p_run);
+  update dag_run set unfinished = (select count(*) from task_instance where dag_run_id = p_run and not is_ended(state))
+  where id = p_run returning * into run;
+  if run.unfinished = 0 then
+    update dag_run set state = case when cancel_requested_at is null then final_state(id) else 'failed' end,
+      started_at = coalesce(started_at, now()), ended_at = now()
+    where id = p_run;
+  elsif run.state = 'running' then
+    perform settle_run(p_run);
+  else
+    update dag_run set state = 'queued', ended_at = null, cancel_requested_at = null where id = p_run;
+    perform start_runs(run.dag_id);
+  end if;
+end
+$function$;
 CREATE OR REPLACE FUNCTION public.retry_delay(def task_def, failures integer)
  RETURNS interval
  LANGUAGE sql
@@ -1334,71 +2111,73 @@ AS $function$
   select make_interval(secs => least(def.retry_max_ms, def.retry_delay_ms * power(def.retry_factor, least(failures, 60) - 1))
     / 1000.0 * case def.retry_jitter when 'full' then random() else 1 end)
 $function$;
+CREATE OR REPLACE FUNCTION public.revoke_instances(p_run bigint, p_ids bigint[])
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  n integer;
+begin
+  perform lock_run(p_run);
+  perform from task_instance where id = any (p_ids) and dag_run_id = p_run order by id for no key update;
+  update task_attempt a set revoked = 'cancelled' from task_instance t
+  where t.id = any (p_ids) and t.dag_run_id = p_run and t.state = 'running' and a.attempt_id = t.attempt_id and a.state = 'running'
+    and a.revoked is null;
+  get diagnostics n = row_count;
+  return n;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.run_fits_key(run dag_run)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select run.concurrency_key is null or run.concurrency_limit > (
+    select count(*) from dag_run r where r.dag_id = run.dag_id and r.state = 'running' and r.concurrency_key = run.concurrency_key)
+$function$;
+CREATE OR REPLACE FUNCTION public.secrets_version()
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select value::text::bigint from setting where key = 'secrets'
+$function$;
 CREATE OR REPLACE FUNCTION public.settle_run(p_run bigint)
  RETURNS integer
  LANGUAGE plpgsql
 AS $function$
 declare
-  over bigint[];
-  expandable bigint[];
-  ready integer;
-  one bigint;
-  mapped record;
-  after record;
+  skipped bigint[] := skip_unchosen(array(select id from task_instance where dag_run_id = p_run and decision is not null));
 begin
-  with verdict as (
-    select id, expands, decide(rule, up_total, up_success, up_failed, up_skipped, up_upstream_failed) as decision
-    from task_instance where dag_run_id = p_run and state = 'none'
-  ), moved as (
-    update task_instance t set state = v.decision,
-      queued_at = case when v.decision = 'queued' then now() end,
-      ended_at = case when v.decision <> 'queued' then now() end
-    from verdict v
-    where t.id = v.id and v.decision <> 'none' and not (v.expands and v.decision = 'queued')
-    returning t.id, t.dag_run_id, t.state
-  ), history as (
-    insert into task_event (task_instance_id, dag_run_id, from_state, to_state)
-    select id, dag_run_id, 'none', state from moved
-  )
-  select (select coalesce(array_agg(id), '{}') from moved where state <> 'queued'), (select count(*)::integer from moved where state = 'queued'),
-    (select coalesce(array_agg(id), '{}') from verdict where expands and decision = 'queued')
-  into over, ready, expandable;
-  foreach one in array expandable loop
-    select * into mapped from expand_map(one);
-    over := over || mapped.ended;
-    ready := ready + mapped.queued;
-  end loop;
-  select * into after from propagate(over);
-  return ready + after.queued;
+  return (propagate(skipped, array(select id from task_instance where dag_run_id = p_run and state = 'none'))).queued;
 end
 $function$;
-CREATE OR REPLACE FUNCTION public.skip_unchosen(p_outcomes jsonb, p_attempts uuid[])
+CREATE OR REPLACE FUNCTION public.skip_unchosen(p_deciders bigint[])
  RETURNS bigint[]
  LANGUAGE sql
 AS $function$
   with recursive decision as (
-    select t.dag_run_id, t.version_id, t.task_index, o -> 'branch' as branch, d.branch_targets, t.task_id
-    from jsonb_array_elements(p_outcomes) o
-    join task_attempt a on a.attempt_id = (o ->> 'attemptId')::uuid and a.attempt_id = any (p_attempts) and a.state = 'success'
-    join task_instance t on t.id = a.task_instance_id
+    select t.dag_run_id, t.version_id, t.task_index, t.decision <> 'false' as is_branch, t.decision as branch, d.branch_targets
+    from task_instance t
     join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
-    where jsonb_typeof(o -> 'branch') = 'array' or o ->> 'proceed' = 'false'
+    where t.id = any (p_deciders) and t.state = 'success' and t.decision is not null
   ), choice as (
-    select b.*, e.downstream_index, b.branch is not null and b.branch <> 'null' and exists (
-      select from jsonb_array_elements_text(b.branch) c where coalesce(b.branch_targets ->> c, c) = d.task_id) as chosen
+    select b.*, e.downstream_index, b.is_branch and exists (
+      select from jsonb_array_elements_text(case when b.is_branch then b.branch else '[]' end) c
+      where coalesce(b.branch_targets ->> c, c) = d.task_id) as chosen
     from decision b
     join task_edge e on e.version_id = b.version_id and e.upstream_index = b.task_index
     join task_def d on d.version_id = e.version_id and d.task_index = e.downstream_index
   ), below as (
     -- What is reached from chosen tasks, and (short circuit) from every direct downstream.
-    select dag_run_id, version_id, task_index as origin, downstream_index as task_index, branch is not null and branch <> 'null' as is_branch
-    from choice where chosen or branch is null or branch = 'null'
+    select dag_run_id, version_id, task_index as origin, downstream_index as task_index, is_branch
+    from choice where chosen or not is_branch
     union
     select b.dag_run_id, b.version_id, b.origin, e.downstream_index, b.is_branch
     from below b join task_edge e on e.version_id = b.version_id and e.upstream_index = b.task_index
   ), unwanted as (
     select dag_run_id, downstream_index as task_index from choice c
-    where branch is not null and branch <> 'null' and not chosen and not exists (
+    where is_branch and not chosen and not exists (
       select from below b where b.dag_run_id = c.dag_run_id and b.origin = c.task_index and b.task_index = c.downstream_index)
     union
     select dag_run_id, task_index from below where not is_branch
@@ -1406,6 +2185,7 @@ AS $function$
     update task_instance t set state = 'skipped', ended_at = now(), reason = 'not chosen'
     from unwanted u
     where t.dag_run_id = u.dag_run_id and t.task_index = u.task_index and t.state = 'none'
+      and t.rule not in ('always', 'all_done_setup_success')
     returning t.id, t.dag_run_id, t.reason
   ), history as (
     insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
@@ -1413,19 +2193,56 @@ AS $function$
   )
   select coalesce(array_agg(id), '{}') from moved
 $function$;
+CREATE OR REPLACE FUNCTION public.spread_maps(p_run bigint, p_version bigint, p_maps integer[], p_n integer)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  -- What waits for all items of these maps waits for so many more.
+  update task_instance d set up_total = d.up_total + c.more, gates_open = d.gates_open + c.gates
+  from (
+    select task_index, sum(more)::integer as more, sum(gates)::integer as gates from (
+      select downstream_index as task_index, p_n - 1 as more, 0 as gates from task_edge
+      where version_id = p_version and upstream_index = any (p_maps) and not per_item
+      union all
+      select task_index, 0, p_n - 1 from task_gate where version_id = p_version and gate_index = any (p_maps) and not per_item
+    ) one group by task_index
+  ) c
+  where d.dag_run_id = p_run and d.task_index = c.task_index and d.state = 'none';
+  update task_instance set map_index = 0, expands = false where dag_run_id = p_run and task_index = any (p_maps);
+  insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, map_index, rule, expands, up_total, up_success, up_failed,
+    up_skipped, up_upstream_failed, gates_open, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
+    concurrency_limit)
+  select dag_run_id, version_id, dag_id, task_id, task_index, i, rule, false, up_total, up_success, up_failed,
+    up_skipped, up_upstream_failed, gates_open, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
+    concurrency_limit
+  from task_instance, generate_series(1, p_n - 1) i
+  where dag_run_id = p_run and task_index = any (p_maps) and map_index = 0;
+  update dag_run set unfinished = unfinished + cardinality(p_maps) * (p_n - 1) where id = p_run;
+end
+$function$;
 CREATE OR REPLACE FUNCTION public.start_attempts(p_worker uuid, p_claim uuid, p_ids bigint[])
  RETURNS void
  LANGUAGE sql
 AS $function$
-  with moved as (
-    update task_instance set state = 'running', try_number = try_number + 1, attempt_id = uuidv7(), started_at = now(), ended_at = null,
-      wake_at = null, reason = null
-    where id = any (p_ids) and state = 'queued'
-    returning id, dag_run_id, version_id, task_index, attempt_id, try_number
+  with resumed as (
+    update task_attempt a set state = 'running', worker_id = p_worker, claim_id = p_claim, previous_token = token, token = gen_random_uuid()
+    from task_instance t
+    where t.id = any (p_ids) and t.state = 'queued' and a.attempt_id = t.attempt_id and a.state = 'up_for_reschedule'
+    returning a.task_instance_id
+  ), moved as (
+    update task_instance t set state = 'running', ended_at = null, wake_at = null, reason = null,
+      try_number = t.try_number + (r.task_instance_id is null)::integer,
+      attempt_id = case when r.task_instance_id is null then uuidv7() else t.attempt_id end,
+      started_at = case when r.task_instance_id is null then now() else t.started_at end
+    from unnest(p_ids) chosen left join resumed r on r.task_instance_id = chosen
+    where t.id = chosen and t.state = 'queued'
+    returning t.id, t.dag_run_id, t.version_id, t.task_index, t.attempt_id, t.try_number, r.task_instance_id is not null as is_resumed
   ), attempt as (
     insert into task_attempt (attempt_id, task_instance_id, dag_run_id, try_number, worker_id, claim_id, deadline_at)
     select m.attempt_id, m.id, m.dag_run_id, m.try_number, p_worker, p_claim, now() + make_interval(secs => d.timeout_ms / 1000.0)
     from moved m join task_def d on d.version_id = m.version_id and d.task_index = m.task_index
+    where not m.is_resumed
   )
   insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id)
   select id, dag_run_id, 'queued', 'running', attempt_id from moved
@@ -1436,22 +2253,44 @@ CREATE OR REPLACE FUNCTION public.start_runs(p_dag text)
 AS $function$
 declare
   room integer;
-  one bigint;
+  one record;
   ready integer := 0;
 begin
   select max_active_runs into room from dag where dag_id = p_dag and active and not paused for no key update;
   if room is null then
     return 0;
   end if;
-  select room - count(*) into room from dag_run where dag_id = p_dag and state = 'running';
-  for one in
-    select id from dag_run where dag_id = p_dag and state = 'queued' and run_after <= now()
-    order by run_after, id limit greatest(room, 0) for no key update
+  ready := start_some_runs(p_dag, null, room);
+  for one in select id, max_active_runs from backfill where dag_id = p_dag and completed_at is null and not paused order by id loop
+    ready := ready + start_some_runs(p_dag, one.id, one.max_active_runs);
+  end loop;
+  return ready;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.start_some_runs(p_dag text, p_backfill bigint, p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  room integer := p_limit - (select count(*) from dag_run
+    where dag_id = p_dag and state = 'running' and backfill_id is not distinct from p_backfill);
+  run dag_run;
+  ready integer := 0;
+begin
+  if room <= 0 then
+    return 0;
+  end if;
+  for run in
+    select * from dag_run where dag_id = p_dag and state = 'queued' and run_after <= now() and backfill_id is not distinct from p_backfill
+    order by run_after, id for no key update
   loop
+    continue when not run_fits_key(run);
     update dag_run set state = case when unfinished = 0 then 'success' else 'running' end, started_at = coalesce(started_at, now()),
       ended_at = case when unfinished = 0 then now() end
-    where id = one;
-    ready := ready + settle_run(one);
+    where id = run.id;
+    ready := ready + settle_run(run.id);
+    room := room - 1;
+    exit when room <= 0;
   end loop;
   return ready;
 end
@@ -1467,21 +2306,47 @@ begin
   if version is not null then
     return version;
   end if;
-  insert into dag_version (dag_id, number, bundle_hash, spec_hash, spec, max_active_tasks)
-  select p_dag, coalesce(max(number), 0) + 1, p_bundle, p_spec_hash, p_spec, (p_spec ->> 'maxActiveTasks')::integer
+  insert into dag_version (dag_id, number, bundle_hash, spec_hash, spec, max_active_tasks, concurrency)
+  select p_dag, coalesce(max(number), 0) + 1, p_bundle, p_spec_hash, p_spec, (p_spec ->> 'maxActiveTasks')::integer,
+    nullif(p_spec -> 'concurrency', 'null')
   from dag_version where dag_id = p_dag
   returning id into version;
   insert into task_def (version_id, task_index, task_id, kind, lane, map_over_index, operator, inputs, value_indexes, branch_targets,
-    rule, upstream_count, is_leaf, retries, retry_delay_ms, retry_factor, retry_max_ms, retry_jitter, timeout_ms, pool, pool_slots,
-    priority, max_active, emits)
+    rule, role, upstream_count, gate_count, is_leaf, retries, retry_delay_ms, retry_factor, retry_max_ms, retry_jitter, timeout_ms, pool, pool_slots,
+    priority, max_active, queue, concurrency, emits, sensor)
   select version, t.task_index, t.task_id, t.kind, t.lane, t.map_over_index, t.operator, t.inputs, t.value_indexes, t.branch_targets,
-    t.rule, t.upstream_count, t.is_leaf, t.retries, t.retry_delay_ms, t.retry_factor, t.retry_max_ms, t.retry_jitter, t.timeout_ms,
-    t.pool, t.pool_slots, t.priority, t.max_active, t.emits
+    t.rule, t.role, t.upstream_count, t.gate_count, t.is_leaf, t.retries, t.retry_delay_ms, t.retry_factor, t.retry_max_ms, t.retry_jitter, t.timeout_ms,
+    t.pool, t.pool_slots, t.priority, t.max_active, t.queue, t.concurrency, t.emits, t.sensor
   from jsonb_populate_recordset(null::task_def, p_tasks) t;
-  insert into task_edge (version_id, upstream_index, downstream_index)
-  select version, u.i, (t ->> 'task_index')::integer
-  from jsonb_array_elements(p_tasks) t cross join lateral (select i::integer from jsonb_array_elements_text(t -> 'upstream_indexes') i) u;
+  insert into task_edge (version_id, upstream_index, downstream_index, per_item)
+  select version, i::integer, (t ->> 'task_index')::integer, coalesce(i = t ->> 'follows_index', false)
+  from jsonb_array_elements(p_tasks) t cross join jsonb_array_elements_text(t -> 'upstream_indexes') i;
+  insert into task_gate (version_id, gate_index, task_index, per_item)
+  select version, i::integer, (t ->> 'task_index')::integer, coalesce(i = t ->> 'follows_index', false)
+  from jsonb_array_elements(p_tasks) t cross join jsonb_array_elements_text(t -> 'gate_indexes') i;
   return version;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.task_room(t task_instance, p_picked bigint[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+declare
+  room integer := 2147483647;
+begin
+  if t.max_active is not null then
+    room := t.max_active - (select count(*) from task_instance r
+        where r.state = 'running' and r.max_active is not null and r.dag_id = t.dag_id and r.task_id = t.task_id)
+      - (select count(*) from task_instance r where r.id = any (p_picked) and r.dag_id = t.dag_id and r.task_id = t.task_id);
+  end if;
+  if t.concurrency_key is not null then
+    room := least(room, t.concurrency_limit - (select count(*) from task_instance r
+        where r.state = 'running' and r.dag_id = t.dag_id and r.concurrency_key = t.concurrency_key)
+      - (select count(*) from task_instance r
+        where r.id = any (p_picked) and r.dag_id = t.dag_id and r.concurrency_key = t.concurrency_key));
+  end if;
+  return room;
 end
 $function$;
 CREATE OR REPLACE FUNCTION public.upstream_values(t task_instance, def task_def)
@@ -1507,4 +2372,106 @@ CREATE OR REPLACE FUNCTION public.uuid_at(p_at timestamp with time zone)
  IMMUTABLE
 AS $function$
   select (lpad(to_hex((extract(epoch from p_at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
+$function$;
+CREATE OR REPLACE FUNCTION public.waiting_dags(p_lane text, p_pool text, p_queue text, p_rank bigint, p_last text, p_limit integer)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+AS $function$
+  with recursive dag as (
+    select false as wrapped, p_last as dag_id
+    union all
+    select d.wrapped or up.dag_id is null, coalesce(up.dag_id, first.dag_id)
+    from dag d
+    cross join lateral (select (select t.dag_id from task_instance t
+      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id > d.dag_id
+      order by t.dag_id limit 1) as dag_id) up
+    cross join lateral (select case when up.dag_id is null and not d.wrapped then (select t.dag_id from task_instance t
+      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank
+      order by t.dag_id limit 1) end as dag_id) first
+    where coalesce(up.dag_id, first.dag_id) <= case when d.wrapped or up.dag_id is null then p_last else up.dag_id end
+  )
+  select array(select dag_id from dag offset 1 limit p_limit)
+$function$;
+CREATE OR REPLACE FUNCTION public.waiting_runs(p_lane text, p_pool text, p_queue text, p_rank bigint, p_dag text, p_last bigint, p_limit integer)
+ RETURNS bigint[]
+ LANGUAGE sql
+ STABLE
+AS $function$
+  with recursive run as (
+    select false as wrapped, p_last as id
+    union all
+    select r.wrapped or up.id is null, coalesce(up.id, first.id)
+    from run r
+    cross join lateral (select (select t.dag_run_id from task_instance t
+      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
+        and t.dag_run_id > r.id
+      order by t.dag_run_id limit 1) as id) up
+    cross join lateral (select case when up.id is null and not r.wrapped then (select t.dag_run_id from task_instance t
+      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
+      order by t.dag_run_id limit 1) end as id) first
+    where coalesce(up.id, first.id) <= case when r.wrapped or up.id is null then p_last else up.id end
+  )
+  select array(select id from run offset 1 limit p_limit)
+$function$;
+CREATE OR REPLACE FUNCTION public.wake_dataset_waits()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update task_wait set wake_at = now(), lease = null
+  where task_instance_id in (
+    select w.task_instance_id from task_wait w
+    where w.kind = 'dataset_sensor' and w.key in (select dataset from fresh)
+    order by w.task_instance_id for update);
+  if found then
+    perform pg_notify('qflow_scheduler', '');
+  end if;
+  return null;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.wake_run_waits()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update task_wait set wake_at = now(), lease = null
+  where task_instance_id in (
+    select w.task_instance_id from task_wait w where w.kind = 'task_sensor' and w.key = new.dag_id for update skip locked);
+  return null;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.withdraw_instances(p_run bigint, p_ids bigint[], p_reason text)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  fenced integer;
+begin
+  -- A claim under way is waited for: the statements after this one see what it made.
+  perform from task_instance where id = any (p_ids) and dag_run_id = p_run order by id for no key update;
+  update task_attempt a set state = 'failed', ended_at = now(), fenced = true, revoked = coalesce(a.revoked, 'cancelled'),
+    error = jsonb_build_object('code', 'TASK_CANCELLED', 'message', 'somebody ended this try: the task was ' || p_reason,
+      'remedy', 'Nothing: the task''s present state is what was asked for.')
+  from task_instance t
+  where t.id = any (p_ids) and t.dag_run_id = p_run and t.state = 'running' and a.attempt_id = t.attempt_id and a.state = 'running';
+  get diagnostics fenced = row_count;
+  with moved as (
+    update task_instance set state = case state when 'running' then 'failed' else 'skipped' end
+    where id = any (p_ids) and dag_run_id = p_run and state <> 'none' and not is_ended(state)
+    returning id, old.state as from_state, state, attempt_id
+  )
+  insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id, reason)
+  select id, p_run, from_state, state, case from_state when 'running' then attempt_id end, p_reason from moved;
+  with moved as (
+    update task_instance set state = 'none', uncounted_tries = try_number, infra_failures = 0, reason = null, wake_at = null,
+      queued_at = null, started_at = null, ended_at = null
+    where id = any (p_ids) and dag_run_id = p_run and state <> 'none'
+    returning id, old.state as from_state
+  )
+  insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
+  select id, p_run, from_state, 'none', p_reason from moved;
+  delete from xcom where task_instance_id = any (p_ids);
+  return fenced;
+end
 $function$;

@@ -41,6 +41,10 @@ const schema = z.object({
   /** Where Spark's OpenLineage listener posts, and the token it uses. */
   lineage: z.object({ url: z.string(), token: z.string() }).nullable(),
   connections: z.record(z.string(), z.custom<Connection>()),
+  /** Variables of the environment by key in lower case; they win over those of the database. */
+  variables: z.record(z.string(), z.string()),
+  /** Keys that connections and variables are sealed with, the one that seals first; beside those of the home's key file. */
+  secretKeys: z.array(z.string()),
   /** What child processes inherit of the environment: an allow-list, and the markers by which they are found again. */
   environment: z.record(z.string(), z.string()),
   /** The same for the programs that download engines, with proxies and package indexes. */
@@ -73,6 +77,8 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     sparkStart: env.QFLOW_SPARK_START ?? "lazy",
     lineage: env.QFLOW_LINEAGE_URL ? { url: env.QFLOW_LINEAGE_URL, token: env.QFLOW_LINEAGE_TOKEN ?? "" } : null,
     connections: connectionsFrom(env),
+    variables: variablesFrom(env),
+    secretKeys: (env.QFLOW_SECRET_KEYS ?? "").split(",").flatMap((key) => key.trim() || []),
     environment: inheritedFrom(env),
     downloadEnvironment: forDownloadsFrom(env),
   };
@@ -121,22 +127,37 @@ function connectionsFrom(env: Record<string, string | undefined>): Record<string
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith(CONNECTION_PREFIX) || !value) continue;
     const id = name.slice(CONNECTION_PREFIX.length).toLowerCase();
-    connections[id] = connectionFrom(id, name, value);
+    connections[id] = parseConnectionUrl(id, `setting ${name}`, value);
   }
   return connections;
 }
 
-function connectionFrom(id: string, name: string, value: string): Connection {
-  if (!URL.canParse(value)) throw new QflowError("CONFIG_INVALID", `setting ${name}: not a URL`);
-  const url = new URL(value);
-  return {
-    id,
-    kind: url.protocol.slice(0, -1),
-    host: url.hostname,
-    port: Number(url.port) || 0,
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    path: decodeURIComponent(url.pathname),
-    options: Object.fromEntries(url.searchParams),
-  };
+/** The connection that a URL describes. Throws CONFIG_INVALID, which names `where` and never shows the URL. */
+export function parseConnectionUrl(id: string, where: string, text: string): Connection {
+  if (!URL.canParse(text)) throw new QflowError("CONFIG_INVALID", `${where}: not a URL`);
+  const url = new URL(text);
+  try {
+    return {
+      id,
+      kind: url.protocol.slice(0, -1),
+      host: url.hostname,
+      port: Number(url.port) || 0,
+      user: decodeURIComponent(url.username),
+      password: decodeURIComponent(url.password),
+      path: decodeURIComponent(url.pathname),
+      options: Object.fromEntries(url.searchParams),
+    };
+  } catch {
+    throw new QflowError("CONFIG_INVALID", `${where}: a percent sign in it is no escape; write it as %25`);
+  }
+}
+
+const VARIABLE_PREFIX = "QFLOW_VAR_";
+
+/** `QFLOW_VAR_REGION=eu` is the variable `region`. */
+function variablesFrom(env: Record<string, string | undefined>): Record<string, string> {
+  const found = Object.entries(env).filter(
+    (entry): entry is [string, string] => entry[0].startsWith(VARIABLE_PREFIX) && entry[1] !== undefined,
+  );
+  return Object.fromEntries(found.map(([name, value]) => [name.slice(VARIABLE_PREFIX.length).toLowerCase(), value]));
 }

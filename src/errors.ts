@@ -38,6 +38,10 @@ export const ERROR_CODES = {
   REFERENCE_UNRESOLVED: { retry: "fatal", remedy: "Check the run's params and what the upstream task returned." },
   // execution
   TASK_FAILED: { retry: "retryable", remedy: "Read the task's log." },
+  SENSOR_TIMEOUT: {
+    retry: "fatal",
+    remedy: "Find out why what it waits for did not come; then clear the task, or raise its timeout.",
+  },
   TASK_TIMEOUT: { retry: "retryable", remedy: "Raise the task's timeout, or find what it waits for in its log." },
   FENCED: { retry: "infra", remedy: "Nothing: another attempt owns this task now." },
   TASK_CANCELLED: { retry: "fatal", remedy: "Clear the task to run it again." },
@@ -50,6 +54,7 @@ export const ERROR_CODES = {
     retry: "fatal",
     remedy: "Return plain objects, arrays, strings, finite numbers, booleans and null.",
   },
+  EVENT_INVALID: { retry: "fatal", remedy: "Write a partition as text of 1 to 250 characters, e.g. 2026-11-22." },
   BRANCH_INVALID: { retry: "fatal", remedy: "Return one name, or an array of names, of the branch's targets." },
   CONNECTION_UNKNOWN: { retry: "fatal", remedy: "Make it with `qflow connections set`, or set QFLOW_CONN_<ID>." },
   VARIABLE_UNKNOWN: { retry: "fatal", remedy: "Make it with `qflow variables set`, or set QFLOW_VAR_<KEY>." },

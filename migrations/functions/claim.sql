@@ -4,61 +4,301 @@
 -- counted in a statement after the one that takes it: a statement that waits for a lock counts in a snapshot from before.
 create function claim_lock() returns bigint language sql immutable as 'select 7101003::bigint';
 
--- Chooses up to `p_limit` queued instances of a lane, highest priority first, within every limit. The caller holds claim_lock.
-create function choose_queued(p_lane text, p_limit integer) returns bigint[] language sql as $$
-  with active as materialized (
-    select pool, pool_slots, dag_run_id, dag_id, task_id from task_instance where state = 'running'
-  ), full_run as materialized (
-    select a.dag_run_id, v.max_active_tasks - count(*) as free
-    from active a join dag_run r on r.id = a.dag_run_id join dag_version v on v.id = r.version_id
-    group by a.dag_run_id, v.max_active_tasks
-  ), task_use as materialized (
-    select dag_id, task_id, count(*) as used from active group by dag_id, task_id
-  ), candidate as (
-    select q.*, p.slots - coalesce(u.used, 0) as free
-    from pool p
-    left join (select pool, sum(pool_slots) as used from active group by pool) u on u.pool = p.name
-    cross join lateral (
-      select t.id, t.pool, t.pool_slots, t.priority, t.dag_run_id, t.version_id, t.dag_id, t.task_id, t.max_active
-      from task_instance t
-      where t.state = 'queued' and t.pool = p.name and t.lane = p_lane
-        and not exists (select from full_run f where f.dag_run_id = t.dag_run_id and f.free <= 0)
-        and not exists (select from task_use k where k.dag_id = t.dag_id and k.task_id = t.task_id and k.used >= t.max_active)
-      order by t.priority desc, t.id
-      limit p_limit
-      for no key update skip locked
-    ) q
-    where p.slots > coalesce(u.used, 0)
-  ), ranked as (
-    select c.id, c.priority, c.free, c.max_active,
-      sum(c.pool_slots) over (partition by c.pool order by c.priority desc, c.id) as pool_take,
-      row_number() over (partition by c.dag_run_id order by c.priority desc, c.id) as run_take,
-      coalesce(f.free, v.max_active_tasks) as run_free,
-      row_number() over (partition by c.dag_id, c.task_id order by c.priority desc, c.id) + coalesce(k.used, 0) as task_take
-    from candidate c
-    join dag_version v on v.id = c.version_id
-    left join full_run f on f.dag_run_id = c.dag_run_id
-    left join task_use k on k.dag_id = c.dag_id and k.task_id = c.task_id
+-- Where instances wait that a worker with room in these lanes, for these queues, may take: pools with free slots, the one served
+-- longest ago first, with the best rank that waits there. Jumps from one lane, pool and queue to the next.
+create function open_sources(p_lanes text[], p_queues text[]) returns table (lane text, pool text, queue text, free integer, best bigint)
+language sql stable as $$
+  with recursive source as (
+    (select t.lane, t.pool, t.queue from task_instance t where t.state = 'queued' order by t.lane, t.pool, t.queue limit 1)
+    union all
+    select n.lane, n.pool, n.queue from source s cross join lateral (
+      select t.lane, t.pool, t.queue from task_instance t
+      where t.state = 'queued' and (t.lane, t.pool, t.queue) > (s.lane, s.pool, s.queue) order by t.lane, t.pool, t.queue limit 1) n
   )
-  select coalesce(array_agg(id), '{}') from (
-    select id from ranked
-    where pool_take <= free and run_take <= run_free and (max_active is null or task_take <= max_active)
-    order by priority desc, id
-    limit p_limit
-  ) fitting
+  select s.lane, s.pool, s.queue, u.free, (
+    select t.rank from task_instance t where t.state = 'queued' and t.lane = s.lane and t.pool = s.pool and t.queue = s.queue
+    order by t.rank limit 1)
+  from source s
+  join pool p on p.name = s.pool
+  cross join lateral (
+    select p.slots - coalesce(sum(t.pool_slots), 0)::integer as free from task_instance t where t.state = 'running' and t.pool = s.pool) u
+  left join claim_turn c on c.lane = s.lane and c.pool = s.pool and c.queue = s.queue and c.dag_id = ''
+  where s.lane = any (p_lanes) and s.queue = any (p_queues) and u.free > 0
+  order by c.served_at nulls first, s.lane, s.pool, s.queue
 $$;
 
--- Makes the attempts of chosen instances.
+-- How many more instances of a run's task its own limits let start, beside what runs and what is picked already.
+create function task_room(t task_instance, p_picked bigint[]) returns integer language plpgsql stable as $$
+declare
+  room integer := 2147483647;
+begin
+  if t.max_active is not null then
+    room := t.max_active - (select count(*) from task_instance r
+        where r.state = 'running' and r.max_active is not null and r.dag_id = t.dag_id and r.task_id = t.task_id)
+      - (select count(*) from task_instance r where r.id = any (p_picked) and r.dag_id = t.dag_id and r.task_id = t.task_id);
+  end if;
+  if t.concurrency_key is not null then
+    room := least(room, t.concurrency_limit - (select count(*) from task_instance r
+        where r.state = 'running' and r.dag_id = t.dag_id and r.concurrency_key = t.concurrency_key)
+      - (select count(*) from task_instance r
+        where r.id = any (p_picked) and r.dag_id = t.dag_id and r.concurrency_key = t.concurrency_key));
+  end if;
+  return room;
+end
+$$;
+
+-- Up to `p_quota` instances of a run, task by task; `slots` is what they may take of the pool, and what is left of it after.
+-- `more` = the quota ended it, not the work.
+create function pick_of_run(p_lane text, p_pool text, p_queue text, p_rank bigint, p_dag text, p_run bigint, p_quota integer,
+  inout slots integer, inout picked bigint[], out more boolean) language plpgsql as $$
+declare
+  room integer;
+  quota integer := p_quota;
+  head task_instance;
+  n integer;
+  ids bigint[];
+begin
+  select v.max_active_tasks - (select count(*) from task_instance t where t.state = 'running' and t.dag_run_id = p_run)
+    - (select count(*) from task_instance t where t.id = any (picked) and t.dag_run_id = p_run)
+  into room from dag_run r join dag_version v on v.id = r.version_id where r.id = p_run;
+  head.task_index := -1;
+  while quota > 0 and room > 0 and slots > 0 loop
+    select * into head from task_instance t
+    where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
+      and t.dag_run_id = p_run and t.task_index > head.task_index
+    order by t.task_index, t.id limit 1;
+    exit when not found;
+    n := least(quota, room, slots / head.pool_slots, task_room(head, picked));
+    continue when n <= 0;
+    ids := array(select t.id from task_instance t
+      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
+        and t.dag_run_id = p_run and t.task_index = head.task_index and t.id <> all (picked)
+      order by t.id limit n for no key update skip locked);
+    n := cardinality(ids);
+    quota := quota - n;
+    room := room - n;
+    slots := slots - n * head.pool_slots;
+    picked := picked || ids;
+  end loop;
+  more := quota = 0;
+end
+$$;
+
+-- Up to `p_limit` DAGs that wait at a place, from the one after `p_last` on and, once around, from the first to `p_last`.
+create function waiting_dags(p_lane text, p_pool text, p_queue text, p_rank bigint, p_last text, p_limit integer) returns text[]
+language sql stable as $$
+  with recursive dag as (
+    select false as wrapped, p_last as dag_id
+    union all
+    select d.wrapped or up.dag_id is null, coalesce(up.dag_id, first.dag_id)
+    from dag d
+    cross join lateral (select (select t.dag_id from task_instance t
+      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id > d.dag_id
+      order by t.dag_id limit 1) as dag_id) up
+    cross join lateral (select case when up.dag_id is null and not d.wrapped then (select t.dag_id from task_instance t
+      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank
+      order by t.dag_id limit 1) end as dag_id) first
+    where coalesce(up.dag_id, first.dag_id) <= case when d.wrapped or up.dag_id is null then p_last else up.dag_id end
+  )
+  select array(select dag_id from dag offset 1 limit p_limit)
+$$;
+
+-- The same for the runs of one DAG.
+create function waiting_runs(p_lane text, p_pool text, p_queue text, p_rank bigint, p_dag text, p_last bigint, p_limit integer)
+returns bigint[] language sql stable as $$
+  with recursive run as (
+    select false as wrapped, p_last as id
+    union all
+    select r.wrapped or up.id is null, coalesce(up.id, first.id)
+    from run r
+    cross join lateral (select (select t.dag_run_id from task_instance t
+      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
+        and t.dag_run_id > r.id
+      order by t.dag_run_id limit 1) as id) up
+    cross join lateral (select case when up.id is null and not r.wrapped then (select t.dag_run_id from task_instance t
+      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
+      order by t.dag_run_id limit 1) end as id) first
+    where coalesce(up.id, first.id) <= case when r.wrapped or up.id is null then p_last else up.id end
+  )
+  select array(select id from run offset 1 limit p_limit)
+$$;
+
+-- Notes who was served last at a place (a DAG; with `p_dag`, one of its runs).
+create function note_turn(p_lane text, p_pool text, p_queue text, p_dag text, p_last text) returns void language sql as $$
+  insert into claim_turn (lane, pool, queue, dag_id, last, served_at) values (p_lane, p_pool, p_queue, p_dag, p_last, clock_timestamp())
+  on conflict (lane, pool, queue, dag_id) do update set last = excluded.last, served_at = excluded.served_at
+$$;
+
+-- Up to `p_quota` instances of a DAG, the same number of each of its runs as far as that goes.
+create function pick_of_dag(p_lane text, p_pool text, p_queue text, p_rank bigint, p_dag text, p_quota integer,
+  inout slots integer, inout picked bigint[], out more boolean) language plpgsql as $$
+declare
+  quota integer := p_quota;
+  runs bigint[];
+  at bigint := coalesce((select last::bigint from claim_turn
+    where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = p_dag), 0);
+  first bigint;
+  served bigint;
+  contended boolean := false;
+  run bigint;
+  n integer;
+  got record;
+begin
+  more := false;
+  <<around>>
+  loop
+    n := quota + 1;
+    runs := waiting_runs(p_lane, p_pool, p_queue, p_rank, p_dag, at, n);
+    contended := contended or cardinality(runs) > 1;
+    foreach run in array runs loop
+      exit around when run = first or quota = 0 or slots <= 0;
+      first := coalesce(first, run);
+      at := run;
+      select * into got from pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, run,
+        least(quota, (p_quota + cardinality(runs) - 1) / cardinality(runs)), slots, picked);
+      if cardinality(got.picked) > cardinality(picked) then
+        served := run;
+      end if;
+      quota := quota - cardinality(got.picked) + cardinality(picked);
+      slots := got.slots;
+      picked := got.picked;
+      more := more or got.more;
+    end loop;
+    exit around when quota = 0 or cardinality(runs) < n;
+  end loop;
+  if contended and served is not null then
+    perform note_turn(p_lane, p_pool, p_queue, p_dag, served::text);
+  end if;
+end
+$$;
+
+-- Up to `p_quota` instances of a pool and queue, the same number of each DAG as far as that goes.
+create function pick_of_source(p_lane text, p_pool text, p_queue text, p_rank bigint, p_quota integer, p_contended boolean,
+  inout slots integer, inout picked bigint[], out more boolean) language plpgsql as $$
+declare
+  quota integer := p_quota;
+  dags text[];
+  at text := coalesce((select last from claim_turn where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = ''), '');
+  first text;
+  served text;
+  contended boolean := p_contended;
+  dag text;
+  n integer;
+  got record;
+begin
+  more := false;
+  <<around>>
+  loop
+    n := quota + 1;
+    dags := waiting_dags(p_lane, p_pool, p_queue, p_rank, at, n);
+    contended := contended or cardinality(dags) > 1;
+    foreach dag in array dags loop
+      exit around when dag = first or quota = 0 or slots <= 0;
+      first := coalesce(first, dag);
+      at := dag;
+      select * into got from pick_of_dag(p_lane, p_pool, p_queue, p_rank, dag,
+        least(quota, (p_quota + cardinality(dags) - 1) / cardinality(dags)), slots, picked);
+      if cardinality(got.picked) > cardinality(picked) then
+        served := dag;
+      end if;
+      quota := quota - cardinality(got.picked) + cardinality(picked);
+      slots := got.slots;
+      picked := got.picked;
+      more := more or got.more;
+    end loop;
+    exit around when quota = 0 or cardinality(dags) < n;
+  end loop;
+  if contended and served is not null then
+    perform note_turn(p_lane, p_pool, p_queue, '', served);
+  end if;
+end
+$$;
+
+-- Instances of one rank from the places where it waits: every place gets its share of what its lane has room for. A place is one
+-- position of the arrays; `free` is what its pool has left, and with `picked` goes on from place to place.
+create function pick_of_rank(p_rank bigint, p_lanes text[], p_pools text[], p_queues text[], p_best bigint[], inout functions integer,
+  inout operators integer, inout free integer[], inout picked bigint[]) language plpgsql as $$
+declare
+  contenders integer := (select count(*) from unnest(p_best) b where b = p_rank);
+  room integer;
+  again boolean := true;
+  got record;
+begin
+  while again loop
+    again := false;
+    for i in 1 .. cardinality(p_pools) loop
+      room := case p_lanes[i] when 'function' then functions else operators end;
+      continue when p_best[i] is distinct from p_rank or free[i] <= 0 or room <= 0;
+      select * into got from pick_of_source(p_lanes[i], p_pools[i], p_queues[i], p_rank, (room + contenders - 1) / contenders,
+        contenders > 1, free[i], picked);
+      again := again or got.more;
+      room := cardinality(got.picked) - cardinality(picked);
+      functions := functions - case p_lanes[i] when 'function' then room else 0 end;
+      operators := operators - case p_lanes[i] when 'function' then 0 else room end;
+      picked := got.picked;
+      for j in 1 .. cardinality(p_pools) loop
+        free[j] := case p_pools[j] when p_pools[i] then got.slots else free[j] end;
+      end loop;
+    end loop;
+  end loop;
+end
+$$;
+
+-- Chooses queued instances for a worker of these queues that has room for so many functions and operators: highest rank first,
+-- within every limit. Of one rank every pool gets its share, in a pool every DAG, of a DAG every run. Chooses less than there is
+-- room for only where nothing more may start. The caller holds claim_lock.
+create function choose_queued(p_queues text[], p_functions integer, p_operators integer) returns bigint[] language plpgsql as $$
+declare
+  got record;
+  lanes text[];
+  pools text[];
+  queues text[];
+  best bigint[];
+  rank_now bigint;
+begin
+  select p_functions as functions, p_operators as operators, '{}'::integer[] as free, '{}'::bigint[] as picked into got;
+  select array_agg(s.lane order by n), array_agg(s.pool order by n), array_agg(s.queue order by n), array_agg(s.free order by n),
+    array_agg(s.best order by n)
+  into lanes, pools, queues, got.free, best
+  from open_sources(array_remove(array[case when p_functions > 0 then 'function' end, case when p_operators > 0 then 'operator' end],
+    null), p_queues) with ordinality s (lane, pool, queue, free, best, n);
+  loop
+    rank_now := (select min(b) from unnest(best) b);
+    exit when rank_now is null;
+    select * into got from pick_of_rank(rank_now, lanes, pools, queues, best, got.functions, got.operators, got.free, got.picked);
+    for i in 1 .. cardinality(pools) loop
+      if best[i] = rank_now then
+        best[i] := case when got.free[i] > 0 and case lanes[i] when 'function' then got.functions else got.operators end > 0 then (
+          select t.rank from task_instance t
+          where t.state = 'queued' and t.lane = lanes[i] and t.pool = pools[i] and t.queue = queues[i] and t.rank > rank_now
+          order by t.rank limit 1) end;
+      end if;
+    end loop;
+  end loop;
+  return got.picked;
+end
+$$;
+
+-- Makes the attempts of chosen instances. A sensor whose function said "not yet" goes on with its attempt, under a new token.
 create function start_attempts(p_worker uuid, p_claim uuid, p_ids bigint[]) returns void language sql as $$
-  with moved as (
-    update task_instance set state = 'running', try_number = try_number + 1, attempt_id = uuidv7(), started_at = now(), ended_at = null,
-      wake_at = null, reason = null
-    where id = any (p_ids) and state = 'queued'
-    returning id, dag_run_id, version_id, task_index, attempt_id, try_number
+  with resumed as (
+    update task_attempt a set state = 'running', worker_id = p_worker, claim_id = p_claim, previous_token = token, token = gen_random_uuid()
+    from task_instance t
+    where t.id = any (p_ids) and t.state = 'queued' and a.attempt_id = t.attempt_id and a.state = 'up_for_reschedule'
+    returning a.task_instance_id
+  ), moved as (
+    update task_instance t set state = 'running', ended_at = null, wake_at = null, reason = null,
+      try_number = t.try_number + (r.task_instance_id is null)::integer,
+      attempt_id = case when r.task_instance_id is null then uuidv7() else t.attempt_id end,
+      started_at = case when r.task_instance_id is null then now() else t.started_at end
+    from unnest(p_ids) chosen left join resumed r on r.task_instance_id = chosen
+    where t.id = chosen and t.state = 'queued'
+    returning t.id, t.dag_run_id, t.version_id, t.task_index, t.attempt_id, t.try_number, r.task_instance_id is not null as is_resumed
   ), attempt as (
     insert into task_attempt (attempt_id, task_instance_id, dag_run_id, try_number, worker_id, claim_id, deadline_at)
     select m.attempt_id, m.id, m.dag_run_id, m.try_number, p_worker, p_claim, now() + make_interval(secs => d.timeout_ms / 1000.0)
     from moved m join task_def d on d.version_id = m.version_id and d.task_index = m.task_index
+    where not m.is_resumed
   )
   insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id)
   select id, dag_run_id, 'queued', 'running', attempt_id from moved
@@ -79,21 +319,34 @@ create function upstream_values(t task_instance, def task_def) returns jsonb lan
   ) upstream
 $$;
 
+-- The item of a mapped instance: one of the array, or what the instance that it follows returned.
+create function item_of(t task_instance, def task_def) returns jsonb language sql stable as $$
+  select coalesce((select i.value from map_item i where i.task_instance_id = t.id), (
+    select coalesce(x.value, b.value) from task_instance u
+    join xcom x on x.task_instance_id = u.id
+    left join xcom_blob b on b.hash = x.blob_hash
+    where u.dag_run_id = t.dag_run_id and u.task_index = def.map_over_index and u.map_index = t.map_index))
+$$;
+
 -- Attempts as the objects that src/metadata/claimed-task.ts reads.
 create function claimed_tasks(p_worker uuid, p_claim uuid) returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'attemptId', a.attempt_id, 'token', a.token, 'taskInstanceId', t.id, 'dagId', t.dag_id, 'runId', r.run_id, 'taskId', t.task_id,
     'mapIndex', t.map_index, 'tryNumber', a.try_number, 'versionId', t.version_id, 'bundleHash', v.bundle_hash, 'kind', d.kind,
     'rule', d.rule, 'operator', d.operator, 'params', r.params, 'logicalDate', r.logical_date, 'intervalStart', r.interval_start,
-    'intervalEnd', r.interval_end, 'inputs', d.inputs, 'branchTargets', d.branch_targets, 'emits', d.emits, 'timeoutMs', d.timeout_ms,
-    'item', case when t.map_index >= 0 then (select i.value from map_item i where i.task_instance_id = t.id) end,
+    'intervalEnd', r.interval_end, 'partition', r.partition, 'inputs', d.inputs, 'branchTargets', d.branch_targets, 'emits', d.emits, 'sensor', d.sensor,
+    -- A sensor's timeout is for the whole wait.
+    'timeoutMs', case when a.polls = 0 then d.timeout_ms else greatest(1, extract(epoch from a.deadline_at - now()) * 1000)::bigint end,
+    'firstLogLine', case when a.polls = 0 then 1 else (
+      select coalesce(max(l.first_line + l.line_count), 1) from log_chunk l where l.attempt_id = a.attempt_id) end,
+    'item', case when t.map_index >= 0 then item_of(t, d) end,
     'upstream', case when d.value_indexes = '{}' then '{}' else upstream_values(t, d) end,
     'events', case when r.kind <> 'dataset' then '[]' else (
-      select coalesce(jsonb_agg(jsonb_build_object('dataset', e.dataset, 'at', e.at, 'extra', e.extra) order by e.id), '[]')
+      select coalesce(jsonb_agg(jsonb_build_object('dataset', e.dataset, 'at', e.at, 'extra', e.extra, 'partition', e.partition) order by e.id), '[]')
       from dag_run_event re join dataset_event e on e.id = re.event_id where re.dag_run_id = r.id) end,
     'previousHandle', case when a.try_number > 1 then (
       select p.handle from task_attempt p where p.task_instance_id = t.id and p.handle is not null and p.try_number < a.try_number
-      order by p.try_number desc limit 1) end) order by t.priority desc, t.id), '[]')
+      order by p.try_number desc limit 1) end) order by t.rank, t.id), '[]')
   from task_attempt a
   join task_instance t on t.id = a.task_instance_id
   join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
@@ -106,8 +359,8 @@ $$;
 create function claim_tasks(p_worker uuid, p_claim uuid, p_repeated boolean, p_functions integer, p_operators integer, out tasks jsonb,
   out claimed integer) language plpgsql as $$
 declare
-  ids bigint[] := '{}';
-  taken bigint[];
+  served text[];
+  ids bigint[];
 begin
   tasks := '[]';
   claimed := 0;
@@ -115,29 +368,18 @@ begin
     tasks := claimed_tasks(p_worker, p_claim);
     return;
   end if;
-  if p_functions + p_operators <= 0 or not exists (select from task_instance where state = 'queued')
-    or not exists (select from worker where worker_id = p_worker and state = 'active') then
+  if p_functions + p_operators <= 0 or not exists (select from task_instance where state = 'queued') then
+    return;
+  end if;
+  select queues into served from worker where worker_id = p_worker and state = 'active';
+  if served is null then
     return;
   end if;
   perform pg_advisory_xact_lock(claim_lock());
-  -- A second round where limits left room that instances further back can use.
-  for round in 1 .. 2 loop
-    if p_functions > 0 then
-      taken := choose_queued('function', p_functions);
-      perform start_attempts(p_worker, p_claim, taken);
-      p_functions := p_functions - cardinality(taken);
-      ids := ids || taken;
-    end if;
-    if p_operators > 0 then
-      taken := choose_queued('operator', p_operators);
-      perform start_attempts(p_worker, p_claim, taken);
-      p_operators := p_operators - cardinality(taken);
-      ids := ids || taken;
-    end if;
-    exit when ids = '{}' or p_functions + p_operators <= 0 or not exists (select from task_instance where state = 'queued');
-  end loop;
+  ids := choose_queued(served, p_functions, p_operators);
   claimed := cardinality(ids);
   if claimed > 0 then
+    perform start_attempts(p_worker, p_claim, ids);
     tasks := claimed_tasks(p_worker, p_claim);
   end if;
 end
@@ -167,12 +409,12 @@ begin
     if cardinality(done.attempts) < jsonb_array_length(p_outcomes) then
       select coalesce(jsonb_agg(a.attempt_id), '[]') into known
       from jsonb_array_elements(p_outcomes) o
-      join task_attempt a on a.attempt_id = (o ->> 'attemptId')::uuid and a.token = (o ->> 'token')::uuid
-      where a.state <> 'running' and not a.fenced;
+      join task_attempt a on a.attempt_id = (o ->> 'attemptId')::uuid
+      where a.token = (o ->> 'token')::uuid and a.state <> 'running' and not a.fenced or a.previous_token = (o ->> 'token')::uuid;
     end if;
   end if;
   select * into next from claim_tasks(p_worker, p_claim, p_repeated, p_functions, p_operators);
   return jsonb_build_object('accepted', known, 'claimed', next.tasks, 'surplus', queued > next.claimed, 'closed', closed,
-    'events', events);
+    'events', events, 'secrets', case when next.tasks <> '[]' then secrets_version() end);
 end
 $$;

@@ -17,6 +17,16 @@ export interface Operator<R> {
   readonly [resultType]?: R;
 }
 
+/** A declared wait: the scheduler checks whether its condition is met. `R` is the type of the value it ends with. */
+export interface Sensor<R> {
+  readonly kind: "sensor";
+  readonly name: string;
+  readonly config: unknown;
+  readonly reads: readonly string[];
+  readonly emits: readonly string[];
+  readonly [resultType]?: R;
+}
+
 /** A log of one attempt. Lines are numbered, capped at 64 kB, visible within a second. */
 export interface TaskLog {
   debug(message: string, fields?: Record<string, unknown>): void;
@@ -30,6 +40,7 @@ export interface TriggeringEvent {
   readonly dataset: string;
   readonly at: Date;
   readonly extra: Json;
+  readonly partition: string | null;
 }
 
 /** What every task function and every operator is told about its attempt. */
@@ -43,18 +54,26 @@ export interface TaskContext<P = unknown> {
   readonly mapIndex: number;
   readonly logicalDate: Date | null;
   readonly interval: { readonly start: Date; readonly end: Date } | null;
+  /** The partition of its data that the run is for, or null. */
+  readonly partition: string | null;
   readonly params: P;
   readonly events: readonly TriggeringEvent[];
   readonly log: TaskLog;
   /** Aborted when the attempt is cancelled, times out or is fenced. */
   readonly signal: AbortSignal;
-  /** A connection by id, from `QFLOW_CONN_<ID>`. Throws CONNECTION_UNKNOWN. */
+  /**
+   * A connection by id, as it was when the attempt began: `QFLOW_CONN_<ID>` of the worker, else the database's.
+   * Throws CONNECTION_UNKNOWN.
+   */
   connection(id: string): Connection;
+  /** The value of a variable by key: `QFLOW_VAR_<KEY>` of the worker, else the database's. Throws VARIABLE_UNKNOWN. */
+  variable(key: string): string;
   /**
    * Announces a new event of a dataset, recorded in the transaction that finishes this attempt with success.
-   * `key` makes it idempotent: a second event of the same dataset with the same key is not recorded.
+   * `key` makes it idempotent: a second event of the same dataset with the same key is not recorded. `partition` says which
+   * part of the dataset is new (e.g. `2026-11-22`); unless set, that of the run.
    */
-  emit(dataset: string, event?: { key?: string; extra?: Json }): void;
+  emit(dataset: string, event?: { key?: string; extra?: Json; partition?: string }): void;
 }
 
 /** Address and credentials of an outside system. `password` never reaches a log. */

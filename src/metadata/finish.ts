@@ -14,6 +14,7 @@ interface ReplyRow {
   readonly surplus: boolean;
   readonly closed: number;
   readonly events: number;
+  readonly secrets: number | null;
 }
 
 /** Identity of one claim: a caller whose call threw repeats it with the same id, so that what it claimed is not lost. */
@@ -59,7 +60,7 @@ export async function finishAndClaim(
   if (reply.closed > 0 || reply.events > 0) wakeSoon(database, "qflow_scheduler");
   const accepted = new Set(reply.accepted);
   const fenced = outcomes.map((outcome) => outcome.attemptId).filter((id) => !accepted.has(id));
-  return { accepted, fenced, claimed: reply.claimed.map(claimedTask) };
+  return { accepted, fenced, claimed: reply.claimed.map(claimedTask), secretsVersion: reply.secrets ?? 0 };
 }
 
 /** NUL and lone surrogates, which JSON can write and PostgreSQL's jsonb cannot hold. */

@@ -1,6 +1,6 @@
 /** What a worker and the database tell each other; the calls are in `work.ts`. Times in JSON are ISO 8601 strings in UTC. */
 
-import type { Json, TaskKind, TriggerRule } from "../dag/spec.ts";
+import type { Json, SensorSpec, TaskKind, TaskRule } from "../dag/spec.ts";
 import type { RetryClass } from "../errors.ts";
 
 /** A worker process as it introduces itself. */
@@ -57,13 +57,20 @@ export interface ClaimedTask {
   readonly versionId: number;
   readonly bundleHash: string;
   readonly kind: TaskKind;
-  readonly rule: TriggerRule;
+  readonly rule: TaskRule;
   readonly operator: { readonly name: string; readonly config: Json } | null;
   readonly params: Json;
   readonly logicalDate: string | null;
   readonly interval: { readonly start: string; readonly end: string } | null;
+  /** The partition the run is for, or null. */
+  readonly partition: string | null;
   /** Dataset events that started the run, oldest first. */
-  readonly events: readonly { readonly dataset: string; readonly at: string; readonly extra: Json }[];
+  readonly events: readonly {
+    readonly dataset: string;
+    readonly at: string;
+    readonly extra: Json;
+    readonly partition: string | null;
+  }[];
   /** Item of a mapped instance; null otherwise. */
   readonly item: Json;
   /**
@@ -77,7 +84,12 @@ export interface ClaimedTask {
   readonly branchTargets: Readonly<Record<string, string>>;
   /** Dataset ids the task declares to emit. Only events in its outcome are recorded: who runs it decides about defaults. */
   readonly emits: readonly string[];
+  /** Of a sensor that was called before: what is left of it. */
   readonly timeoutMs: number | null;
+  /** Null unless it is a sensor. */
+  readonly sensor: SensorSpec | null;
+  /** Number of the first line it logs: above 1 where a sensor's attempt goes on. */
+  readonly firstLogLine: number;
   /** Handle that an earlier attempt of this instance saved, or null. */
   readonly previousHandle: Json;
 }
@@ -88,6 +100,8 @@ export interface EmittedEvent {
   /** Default: unique to the attempt. */
   readonly key?: string;
   readonly extra?: Json;
+  /** Default: that of the run. */
+  readonly partition?: string;
 }
 
 /** What a person reads about a failure, and programs branch on. */
@@ -110,6 +124,8 @@ export type AttemptOutcome = { readonly attemptId: string; readonly token: strin
       readonly proceed?: boolean;
     }
   | { readonly state: "skipped"; readonly reason: string }
+  /** Kind sensor: not yet. Called again in the same attempt after the sensor's pace. */
+  | { readonly state: "up_for_reschedule" }
   /**
    * `infra` failures do not count as a try, up to ten of them. `handBack` = the worker drains: queued again at once, nothing
    * counted at all.
@@ -124,6 +140,8 @@ export interface FinishReply {
   /** Attempts that were no longer the worker's: nothing was written. */
   readonly fenced: readonly string[];
   readonly claimed: readonly ClaimedTask[];
+  /** Counts changes of connections and variables; 0 where nothing was claimed. */
+  readonly secretsVersion: number;
 }
 
 /** Lines of one attempt's log, to be appended. Appending the same lines again changes nothing. */

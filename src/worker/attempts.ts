@@ -5,8 +5,9 @@ import type { BundleCache } from "./bundle-cache.ts";
 import { type AttemptEnd, type Executor, resultOfDeath } from "./executor.ts";
 import type { LogSink } from "./log-sink.ts";
 import type { Masker } from "./mask.ts";
+import { safeResult } from "./mask-result.ts";
 import type { StopReason, TaskResult } from "./protocol.ts";
-import { report } from "./task-result.ts";
+import { report, resultOfTimeout } from "./task-result.ts";
 
 /** What the attempts need. */
 export interface AttemptsParts {
@@ -114,16 +115,20 @@ export class Attempts {
     if (active.timeout) clearTimeout(active.timeout);
     const result = "result" in end ? end.result : resultOfDeath(end.died);
     const exit = "died" in end ? { code: end.died.code, signal: end.died.signal } : undefined;
-    const told = active.stopping === null ? result : stoppedResult(task, active.stopping, result);
-    if (told && told.state === "failed" && (active.stopping !== null || "died" in end))
+    const raw = active.stopping === null ? result : stoppedResult(task, active.stopping, result);
+    const told = raw && safeResult(raw, this.#parts.masker);
+    if (
+      told &&
+      told.state === "failed" &&
+      (active.stopping !== null || "died" in end || told.error.code === "RESULT_SECRET")
+    )
       this.#note(task, told.error.message);
     if (told) await this.#parts.sink.close(task.attemptId);
     else this.#parts.sink.abandon(task.attemptId);
     this.#active.delete(task.attemptId);
     // It may have been fenced while its log was stored.
     if (told && active.stopping !== "fenced") {
-      const masked = maskFailure(told, this.#parts.masker);
-      this.#parts.finished({ attemptId: task.attemptId, token: task.token, ...(exit ? { exit } : {}), ...masked });
+      this.#parts.finished({ attemptId: task.attemptId, token: task.token, ...(exit ? { exit } : {}), ...told });
     }
     this.#parts.over();
   }
@@ -138,6 +143,8 @@ function stoppedResult(task: ClaimedTask, reason: StopReason, result: TaskResult
   if (reason === "fenced") return null;
   // It may have ended by itself at the same moment; a timeout is kept, or it would depend on who was faster.
   if (reason !== "timeout" && result.state !== "failed") return result;
+  if (reason === "timeout" && task.sensor !== null)
+    return resultOfTimeout(task.sensor, "what it waits for did not come within its timeout");
   if (reason === "timeout") {
     const message = `the task ran longer than its timeout of ${(task.timeoutMs ?? 0) / 1000} s`;
     return { state: "failed", retry: "retryable", error: report("TASK_TIMEOUT", message) };
@@ -145,16 +152,4 @@ function stoppedResult(task: ClaimedTask, reason: StopReason, result: TaskResult
   if (reason === "cancelled")
     return { state: "failed", retry: "fatal", error: report("TASK_CANCELLED", "the task was cancelled") };
   return { state: "failed", retry: "infra", handBack: true, error: report("TASK_KILLED", "the worker was stopped") };
-}
-
-function maskFailure(result: TaskResult, masker: Masker): TaskResult {
-  if (result.state === "skipped") return { ...result, reason: masker.mask(result.reason) };
-  if (result.state !== "failed") return result;
-  const details = result.error.details && JSON.parse(masker.mask(JSON.stringify(result.error.details)));
-  const error = {
-    ...result.error,
-    message: masker.mask(result.error.message),
-    remedy: masker.mask(result.error.remedy),
-  };
-  return { ...result, error: details ? { ...error, details } : error };
 }

@@ -43,6 +43,8 @@ export interface CoreOptions {
   readonly bundles: BundleCache;
   /** Makes what runs the attempts. */
   executors(events: ExecutorEvents): Executors;
+  /** Makes sure that what starts now sees connections and variables of that version; rejects while the database is away. */
+  refreshSecrets?(version: number): Promise<void>;
   warn(message: string): void;
 }
 
@@ -141,6 +143,8 @@ export class WorkerCore {
       exchange: async (outcomes, capacity, claim) => {
         const { workerId, losses } = this.session;
         const reply = await finishAndClaim(this.#options.database, workerId, outcomes, capacity, claim);
+        // Where this fails the same claim is asked for again, with all it was told.
+        if (reply.claimed.length > 0) await this.#options.refreshSecrets?.(reply.secretsVersion);
         // What was claimed under a session that is over by now belongs to whoever claims it next.
         return this.session.losses === losses ? reply : { ...reply, claimed: [] };
       },

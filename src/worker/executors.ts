@@ -5,6 +5,7 @@ import { WORKER_MARKER } from "../processes/markers.ts";
 import { type Executor, type ExecutorEvents, PATIENCE, type Patience } from "./executor.ts";
 import { HostProcess } from "./host-process.ts";
 import { RunnerPool } from "./runner-pool.ts";
+import type { Secrets } from "./secret-store.ts";
 
 /** What executors are made from. */
 export interface ExecutorOptions {
@@ -27,23 +28,26 @@ export interface Owner {
   marker: string;
   /** Its private folder. */
   folder: string;
+  /** Connections and variables for the attempts that start now. */
+  secrets: () => Secrets;
 }
 
 /** Makes the executors of a worker; processes start with the first attempt, or `prewarm`. */
 export function createExecutors(options: ExecutorOptions, owner: Owner, events: ExecutorEvents): Executors {
   const { config } = options;
-  const { marker, folder } = owner;
+  const { marker, folder, secrets } = owner;
   const env = childEnvironment(config, marker);
   const patience = options.patience ?? PATIENCE;
   const functions =
-    options.functions?.(events) ??
-    new RunnerPool({ env, folder, connections: config.connections, patience }, config.runners, events);
+    options.functions?.(events) ?? new RunnerPool({ env, folder, secrets, patience }, config.runners, events);
   const environment = { ...config.environment, [WORKER_MARKER]: marker };
   const operators = new HostProcess(
     {
       env,
       folder,
-      config: { ...config, environment },
+      // What opens sealed values stays with the worker; what is open comes with `secrets`.
+      config: { ...config, environment, secretKeys: [], connections: {}, variables: {} },
+      secrets,
       databaseUrl: options.database.url,
       marker: { name: WORKER_MARKER, value: marker },
     },

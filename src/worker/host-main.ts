@@ -12,6 +12,7 @@ import { prewarmSpark } from "../operators/spark/warm-pool.ts";
 import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
 import { buildOperatorContext } from "./operator-context.ts";
 import type { FromChild, HostInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
+import type { Secrets } from "./secret-store.ts";
 import { sweepMarked } from "./sweep.ts";
 import { logTextOf, resultOf, resultOfError, withDeclared } from "./task-result.ts";
 
@@ -24,6 +25,7 @@ const ORPHAN_GRACE_MS = 3000;
 const ORPHAN_TERM_MS = 1000;
 
 let init: HostInit;
+let secrets: Secrets;
 let log: ChildLog;
 let database: Database;
 const running = new Map<string, AbortController>();
@@ -61,12 +63,13 @@ async function execute(task: ClaimedTask, signal: AbortSignal): Promise<TaskResu
       logicalDate: task.logicalDate,
       intervalStart: task.interval?.start ?? null,
       intervalEnd: task.interval?.end ?? null,
+      partition: task.partition,
     },
   });
   const { context, emitted } = buildOperatorContext(task, {
     log: log.of(task.attemptId),
     signal,
-    connections: init.config.connections,
+    secrets,
     config: init.config,
     database,
   });
@@ -88,7 +91,8 @@ function onMessage(message: ToChild<HostInit>): void {
     send({ type: "ready" });
     // The first application that needs it would meet the same failure, and tell it in its log.
     if (message.config.sparkStart === "eager") prewarmSpark(message.config).catch(() => {});
-  } else if (message.type === "run") void run(message.task);
+  } else if (message.type === "secrets") secrets = message.secrets;
+  else if (message.type === "run") void run(message.task);
   else if (message.type === "stop") stop(message.attemptId, message.reason);
 }
 

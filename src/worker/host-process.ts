@@ -8,6 +8,7 @@ import { backoff } from "./backoff.ts";
 import { Child, type ChildExit } from "./child.ts";
 import type { AttemptEnd, Executor, ExecutorEvents } from "./executor.ts";
 import type { FromChild, HostInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
+import type { Secrets } from "./secret-store.ts";
 import { sweepAttempt, sweepMarked } from "./sweep.ts";
 import { report } from "./task-result.ts";
 
@@ -17,6 +18,7 @@ export interface HostSpec {
   folder: string;
   config: Config;
   databaseUrl: string;
+  secrets: () => Secrets;
   marker: HostInit["marker"];
 }
 
@@ -46,6 +48,8 @@ export class HostProcess implements Executor {
   readonly #events: ExecutorEvents;
   readonly #running = new Map<string, Current>();
   #child: Child | null = null;
+  /** What this child was told last. */
+  #told: Secrets | null = null;
   #failures = 0;
   #stale = false;
   #closed: (() => void) | null = null;
@@ -69,7 +73,7 @@ export class HostProcess implements Executor {
     this.#running.set(task.attemptId, current);
     // Between two hosts the attempt waits for the next one.
     if (this.#failures === 0) this.prewarm();
-    this.#child?.send({ type: "run", task, bundlePath: null } satisfies ToChild<HostInit>);
+    this.#send(task);
   }
 
   stop(attemptId: string, reason: StopReason): void {
@@ -111,10 +115,18 @@ export class HostProcess implements Executor {
       },
     );
     this.#child = child;
+    this.#told = null;
     const { databaseUrl, marker } = this.#spec;
     const environment = { ...this.#spec.config.environment, [HOST_MARKER]: child.nonce };
     const config = { ...this.#spec.config, environment };
     child.send({ type: "init", nonce: child.nonce, config, databaseUrl, marker } satisfies ToChild<HostInit>);
+  }
+
+  #send(task: ClaimedTask): void {
+    const secrets = this.#spec.secrets();
+    if (this.#told !== secrets) this.#child?.send({ type: "secrets", secrets } satisfies ToChild<HostInit>);
+    this.#told = this.#child ? secrets : null;
+    this.#child?.send({ type: "run", task, bundlePath: null } satisfies ToChild<HostInit>);
   }
 
   #onMessage(message: FromChild): void {
@@ -160,8 +172,7 @@ export class HostProcess implements Executor {
     if (this.#closed) return;
     const waiting = [...this.#running.values()].filter(({ result }) => result === null);
     this.#start();
-    for (const { task } of waiting)
-      this.#child?.send({ type: "run", task, bundlePath: null } satisfies ToChild<HostInit>);
+    for (const { task } of waiting) this.#send(task);
   }
 
   async #endProcesses(current: Current, termMs: number): Promise<void> {

@@ -1,8 +1,9 @@
 /** Runs task functions in this process: for tests of DAGs, whose functions exist nowhere else. */
-import type { Connection, TaskContext } from "../dag/operator.ts";
+import type { TaskContext } from "../dag/operator.ts";
 import type { ClaimedTask, LogLine } from "../metadata/work.ts";
 import type { Executor, ExecutorEvents } from "./executor.ts";
 import type { StopReason } from "./protocol.ts";
+import type { Secrets } from "./secret-store.ts";
 import { buildContext } from "./task-context.ts";
 import { logTextOf, resultOf, resultOfError, withDeclared } from "./task-result.ts";
 
@@ -13,13 +14,13 @@ export type FunctionOf = (dagId: string, taskId: string) => (input: unknown, con
 export class InProcess implements Executor {
   readonly pids: readonly number[] = [];
   readonly #functionOf: FunctionOf;
-  readonly #connections: Readonly<Record<string, Connection>>;
+  readonly #secrets: Secrets;
   readonly #events: ExecutorEvents;
   readonly #running = new Map<string, AbortController>();
 
-  constructor(functionOf: FunctionOf, connections: Readonly<Record<string, Connection>>, events: ExecutorEvents) {
+  constructor(functionOf: FunctionOf, secrets: Secrets, events: ExecutorEvents) {
     this.#functionOf = functionOf;
-    this.#connections = connections;
+    this.#secrets = secrets;
     this.#events = events;
   }
 
@@ -52,7 +53,7 @@ export class InProcess implements Executor {
     const writer = (level: LogLine["level"]) => (message: string, fields?: Record<string, unknown>) =>
       this.#write(task, level, fields === undefined ? message : `${message} ${JSON.stringify(fields)}`);
     const log = { debug: writer("debug"), info: writer("info"), warn: writer("warn"), error: writer("error") };
-    const { context, emitted } = buildContext(task, { log, signal, connections: this.#connections });
+    const { context, emitted } = buildContext(task, { log, signal, secrets: this.#secrets });
     const input = task.mapIndex >= 0 ? task.item : task.inputs;
     const stopped = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     const returned = await Promise.race([this.#functionOf(task.dagId, task.taskId)(input, context), stopped]);

@@ -3,7 +3,7 @@ import type { Json } from "../dag/spec.ts";
 import { QflowError } from "../errors.ts";
 
 /** Longest JSON text of one task result, in characters. */
-export const MAX_RESULT_LENGTH = 64 * 1024 * 1024;
+export const MAX_RESULT_LENGTH = 16 * 1024 * 1024;
 
 const DEEPEST = 1000;
 
@@ -15,7 +15,7 @@ interface Fault {
 
 /**
  * Returns the value as JSON; `undefined` at the top is null, an undefined property is left out.
- * Throws RESULT_NOT_JSON naming the path of the first value that JSON would change or lose.
+ * Throws RESULT_NOT_JSON naming the path of the first value that JSON would change or lose, and RESULT_TOO_LARGE.
  */
 export function checkJson(value: unknown): Json {
   if (value === undefined) return null;
@@ -31,13 +31,8 @@ export function checkJson(value: unknown): Json {
   }
   const text = JSON.stringify(value);
   if (text.length > MAX_RESULT_LENGTH) {
-    throw new QflowError(
-      "RESULT_NOT_JSON",
-      `the task returned ${text.length} characters of JSON; the most is ${MAX_RESULT_LENGTH}`,
-      {
-        remedy: "Write large data to a file or a table and return where it is.",
-      },
-    );
+    const [mb, most] = [text.length, MAX_RESULT_LENGTH].map((length) => Math.ceil(length / 1024 / 1024));
+    throw new QflowError("RESULT_TOO_LARGE", `the task returned ${mb} MB of JSON; the most is ${most} MB`);
   }
   return JSON.parse(text) as Json;
 }

@@ -1,5 +1,6 @@
 /** The log of one attempt: numbers its lines, hides secrets, cuts what is too long, and remembers what is not stored yet. */
 import type { LogLine } from "../metadata/work.ts";
+import { LineJoiner, type WaitingLine } from "./line-joiner.ts";
 import { MAX_LINE_BYTES } from "./log-split.ts";
 import type { Masker } from "./mask.ts";
 
@@ -22,25 +23,36 @@ export interface LogLimits {
   tailLines: number;
 }
 
+interface LogOwner {
+  attemptId: string;
+  token: string;
+}
+
 /** Collects the lines of one attempt. */
 export class LogBook {
-  readonly #attempt: { attemptId: string; token: string };
+  readonly #attempt: LogOwner;
   readonly #masker: Masker;
   readonly #limits: LogLimits;
-  #nextLine = 1;
+  #nextLine: number;
   #bytes = 0;
-  #waiting: LogLine[] = [];
-  #tail: LogLine[] = [];
+  readonly #joiner: LineJoiner;
+  #waiting: WaitingLine[] = [];
+  #tail: WaitingLine[] = [];
   #dropped = 0;
+  /** Lines that were held back at the last take; they are not held back again. */
+  #held = 0;
+  #closed = false;
 
   constructor(
-    attempt: { attemptId: string; token: string },
+    { firstLogLine = 1, attemptId, token }: LogOwner & { firstLogLine?: number },
     masker: Masker,
     limits: LogLimits = { logBytes: MAX_LOG_BYTES, tailLines: TAIL_LINES },
   ) {
-    this.#attempt = attempt;
+    this.#attempt = { attemptId, token };
+    this.#nextLine = firstLogLine;
     this.#masker = masker;
     this.#limits = limits;
+    this.#joiner = new LineJoiner(masker);
   }
 
   /** How many lines wait to be stored. */
@@ -52,6 +64,7 @@ export class LogBook {
   add(line: LogLine, bytesCut = 0): void {
     const text = cutLine(this.#masker.mask(line.text.replaceAll("\0", "\u2400")), bytesCut);
     const kept = { ...line, text };
+    this.#joiner.add(kept);
     if (this.#bytes < this.#limits.logBytes) {
       this.#bytes += Buffer.byteLength(text) + 1;
       this.#waiting.push(kept);
@@ -65,24 +78,37 @@ export class LogBook {
     if (this.#tail.length > 2 * this.#limits.tailLines) this.#dropTail();
   }
 
-  /** Takes the lines that wait to be stored. */
+  /** Takes the lines that wait to be stored; once, those that may begin a secret are left for the next time. */
   take(): LogBatch | null {
-    if (this.#waiting.length === 0) return null;
-    const lines = this.#waiting;
+    const ready = this.#ready();
+    const lines = this.#waiting.slice(0, ready);
+    this.#waiting = this.#waiting.slice(ready);
+    this.#held = this.#waiting.length;
+    if (lines.length === 0) return null;
     const firstLine = this.#nextLine;
-    this.#waiting = [];
     this.#nextLine += lines.length;
     return { ...this.#attempt, firstLine, lines };
   }
 
   /** The attempt writes no more: the tail of a log that was cut is stored too. */
   close(): void {
+    this.#closed = true;
     if (this.#tail.length === 0) return;
     this.#dropTail();
     const at = this.#tail[0]?.at ?? "";
     if (this.#dropped > 0) this.#waiting.push(notice(at, `${this.#dropped} lines are not shown`));
     this.#waiting.push(...this.#tail);
     this.#tail = [];
+  }
+
+  /** How many of the waiting lines can go. */
+  #ready(): number {
+    const open = this.#joiner.openLines();
+    const first = open.size === 0 ? -1 : this.#waiting.findIndex((line) => open.has(line));
+    if (first < 0) return this.#waiting.length;
+    if (!this.#closed && first >= this.#held) return first;
+    this.#joiner.giveUp();
+    return this.#waiting.length;
   }
 
   #dropTail(): void {
@@ -92,7 +118,7 @@ export class LogBook {
   }
 }
 
-function notice(at: string, text: string): LogLine {
+function notice(at: string, text: string): WaitingLine {
   return { at, level: "warn", text };
 }
 

@@ -37,7 +37,7 @@ export class LogSink {
   }
 
   /** Starts the log of an attempt. */
-  open(attempt: { attemptId: string; token: string }): void {
+  open(attempt: { attemptId: string; token: string; firstLogLine?: number }): void {
     this.#books.set(attempt.attemptId, new LogBook(attempt, this.#parts.masker));
   }
 
@@ -79,7 +79,10 @@ export class LogSink {
   #flush(): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
-    for (const [attemptId, book] of this.#books) this.#collect(attemptId, book);
+    for (const [attemptId, book] of this.#books) {
+      this.#collect(attemptId, book);
+      if (book.waitingLines > 0) this.#timer ??= setTimeout(() => this.#flush(), FLUSH_AFTER_MS);
+    }
     this.#drain();
   }
 

@@ -1,7 +1,7 @@
 /** What a worker and its child processes (runners, host) say to each other over IPC. */
 import type { Config } from "../config.ts";
-import type { Connection } from "../dag/operator.ts";
 import type { AttemptOutcome, ClaimedTask } from "../metadata/work.ts";
+import type { Secrets } from "./secret-store.ts";
 
 /** How an attempt ended, as its process sees it. */
 export type TaskResult = WithoutIds<AttemptOutcome>;
@@ -14,7 +14,6 @@ export type StopReason = "cancelled" | "timeout" | "fenced" | "shutdown";
 export interface RunnerInit {
   type: "init";
   nonce: string;
-  connections: Readonly<Record<string, Connection>>;
 }
 
 /** First message to the host. */
@@ -30,6 +29,8 @@ export interface HostInit {
 /** Worker → child. `bundlePath` is null for operators. */
 export type ToChild<Init> =
   | Init
+  /** What the attempts that start after it may ask for. */
+  | { type: "secrets"; secrets: Secrets }
   | { type: "prepare"; bundlePath: string }
   | { type: "run"; task: ClaimedTask; bundlePath: string | null }
   | { type: "stop"; attemptId: string; reason: StopReason };

@@ -9,6 +9,7 @@ import type { TaskContext } from "../dag/operator.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
 import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
 import type { FromChild, RunnerInit, StopReason, ToChild } from "./protocol.ts";
+import type { Secrets } from "./secret-store.ts";
 import { buildContext } from "./task-context.ts";
 import { logTextOf, resultOf, resultOfError, withDeclared } from "./task-result.ts";
 
@@ -21,7 +22,7 @@ interface Running {
 }
 
 let log: ChildLog;
-let connections: RunnerInit["connections"] = {};
+let secrets: Secrets;
 let running: Running | null = null;
 /** Whether something of an earlier attempt still goes on here. */
 let tainted = false;
@@ -53,7 +54,7 @@ async function execute(mine: Running, bundlePath: string | null): Promise<void> 
     if (bundlePath === null) throw new Error("a runner was given a task without a bundle");
     const functionOf = await loadTasks(bundlePath);
     const taskLog = log.of(task.attemptId);
-    const { context, emitted } = buildContext(task, { log: taskLog, signal: mine.abort.signal, connections });
+    const { context, emitted } = buildContext(task, { log: taskLog, signal: mine.abort.signal, secrets });
     const input = task.mapIndex >= 0 ? task.item : task.inputs;
     const fn = functionOf(task.dagId, task.taskId) as (input: unknown, context: TaskContext) => unknown;
     const returned = await fn(input, context);
@@ -92,10 +93,10 @@ function stop(attemptId: string, reason: StopReason): void {
 function onMessage(message: ToChild<RunnerInit>): void {
   if (message.type === "init") {
     log = createChildLog(message.nonce);
-    connections = message.connections;
     captureConsole(log, { debug: "debug", warn: "warn", error: "error" }, () => running?.task.attemptId ?? null);
     send({ type: "ready" });
-  } else if (message.type === "prepare") {
+  } else if (message.type === "secrets") secrets = message.secrets;
+  else if (message.type === "prepare") {
     // A bundle that cannot be loaded fails the task that needs it, with its log.
     loadTasks(message.bundlePath).then(
       () => send({ type: "prepared" }),

@@ -1,16 +1,16 @@
 /** The worker's side of one runner process: one attempt at a time, the kill ladder, and what its end means. */
-import type { Connection } from "../dag/operator.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
 import { Child, type ChildExit } from "./child.ts";
 import { type AttemptEnd, type ExecutorEvents, type Patience, patienceFor } from "./executor.ts";
 import type { FromChild, RunnerInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
+import type { Secrets } from "./secret-store.ts";
 import { sweepAttempt } from "./sweep.ts";
 
 /** What every runner of a worker is started with. */
 export interface RunnerSpec {
   env: Readonly<Record<string, string>>;
   folder: string;
-  connections: Readonly<Record<string, Connection>>;
+  secrets: () => Secrets;
   patience: Patience;
 }
 
@@ -39,11 +39,15 @@ export class Runner {
   readonly #patience: Patience;
   #current: Current | null = null;
   #attempts = 0;
+  readonly #secrets: () => Secrets;
+  /** What it was told last. */
+  #told: Secrets | null = null;
   #unsound = false;
 
   constructor(spec: RunnerSpec, events: RunnerEvents) {
     this.#events = events;
     this.#patience = spec.patience;
+    this.#secrets = spec.secrets;
     this.#child = new Child(
       { module: "runner-main.ts", env: spec.env, folder: spec.folder },
       {
@@ -57,7 +61,7 @@ export class Runner {
         exit: (exit) => this.#onExit(exit),
       },
     );
-    this.#send({ type: "init", nonce: this.#child.nonce, connections: spec.connections });
+    this.#send({ type: "init", nonce: this.#child.nonce });
   }
 
   get pid(): number {
@@ -72,6 +76,7 @@ export class Runner {
   run(task: ClaimedTask, bundlePath: string | null): void {
     this.#attempts++;
     this.#current = { task, result: null, logEnded: false, timer: null, stopping: null };
+    this.#tellSecrets();
     this.#send({ type: "run", task, bundlePath });
   }
 
@@ -104,6 +109,13 @@ export class Runner {
   kill(): void {
     this.#unsound = true;
     this.#child.signalGroup("SIGKILL");
+  }
+
+  #tellSecrets(): void {
+    const secrets = this.#secrets();
+    if (this.#told === secrets) return;
+    this.#told = secrets;
+    this.#send({ type: "secrets", secrets });
   }
 
   #send(message: ToChild<RunnerInit>): void {

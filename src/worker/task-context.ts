@@ -2,6 +2,7 @@
 import type { Connection, TaskContext, TaskLog } from "../dag/operator.ts";
 import { QflowError } from "../errors.ts";
 import type { ClaimedTask, EmittedEvent } from "../metadata/work.ts";
+import type { Secrets } from "./secret-store.ts";
 
 /** A context and what was emitted through it. */
 export interface BuiltContext {
@@ -13,7 +14,8 @@ export interface BuiltContext {
 export interface ContextParts {
   log: TaskLog;
   signal: AbortSignal;
-  connections: Readonly<Record<string, Connection>>;
+  /** As they were when the attempt began. */
+  secrets: Secrets;
 }
 
 /** Builds the context of an attempt. */
@@ -27,20 +29,53 @@ export function buildContext(task: ClaimedTask, parts: ContextParts): BuiltConte
     mapIndex: task.mapIndex,
     logicalDate: task.logicalDate === null ? null : new Date(task.logicalDate),
     interval: task.interval && { start: new Date(task.interval.start), end: new Date(task.interval.end) },
+    partition: task.partition,
     params: task.params,
     events: task.events.map((event) => ({ ...event, at: new Date(event.at) })),
     log: parts.log,
     signal: parts.signal,
-    connection: (id) => connectionOf(parts.connections, id),
-    emit: (dataset, event = {}) => void emitted.push({ dataset, ...event }),
+    connection: (id) => connectionOf(parts.secrets, id),
+    variable: (key) => variableOf(parts.secrets, key),
+    emit: (dataset, event = {}) => {
+      if (event.partition !== undefined) checkPartition(dataset, event.partition);
+      emitted.push({ dataset, ...event });
+    },
   };
   return { context, emitted };
 }
 
-function connectionOf(connections: Readonly<Record<string, Connection>>, id: string): Connection {
+/** Longest partition key, in characters. */
+const LONGEST_PARTITION = 250;
+
+function checkPartition(dataset: string, partition: unknown): void {
+  if (typeof partition === "string" && partition !== "" && partition.length <= LONGEST_PARTITION) return;
+  throw new QflowError(
+    "EVENT_INVALID",
+    `partition ${JSON.stringify(partition)} of an event of ${dataset} is no partition key`,
+  );
+}
+
+function connectionOf({ connections, unreadable }: Secrets, id: string): Connection {
   const connection = Object.hasOwn(connections, id) ? connections[id] : undefined;
   if (connection) return connection;
+  refuseUnreadable(unreadable, `connection ${id}`);
   throw new QflowError("CONNECTION_UNKNOWN", `there is no connection ${id}`, {
-    remedy: `Set QFLOW_CONN_${id.toUpperCase()} for the worker to the connection's URL.`,
+    remedy: `Make it with \`qflow connections set ${id}\`, or set QFLOW_CONN_${id.toUpperCase()} for the worker to its URL.`,
   });
+}
+
+/** The environment's variables have keys in lower case. */
+function variableOf({ variables, unreadable }: Secrets, key: string): string {
+  const name = [key.toLowerCase(), key].find((one) => Object.hasOwn(variables, one));
+  if (name !== undefined) return variables[name] as string;
+  refuseUnreadable(unreadable, `variable ${key}`);
+  throw new QflowError("VARIABLE_UNKNOWN", `there is no variable ${key}`, {
+    remedy: `Make it with \`qflow variables set ${key}\`, or set QFLOW_VAR_${key.toUpperCase()} for the worker.`,
+  });
+}
+
+function refuseUnreadable(unreadable: readonly string[], name: string): void {
+  if (unreadable.includes(name)) {
+    throw new QflowError("SECRET_UNREADABLE", `${name} does not open with the keys of the worker's machine`);
+  }
 }

@@ -1,6 +1,6 @@
 /** From what a task function or operator returned or threw to how its attempt ended. */
 import { Fail, Skip } from "../dag/signals.ts";
-import type { Json } from "../dag/spec.ts";
+import type { Json, SensorSpec } from "../dag/spec.ts";
 import { ERROR_CODES, type ErrorCode, QflowError } from "../errors.ts";
 import type { ClaimedTask, EmittedEvent, FailureReport } from "../metadata/work.ts";
 import { checkJson } from "./json-check.ts";
@@ -9,9 +9,10 @@ import type { TaskResult } from "./protocol.ts";
 /** Longest message of a failure that is stored, in characters; the log has all of it. */
 const LONGEST_MESSAGE = 4000;
 
-/** The result of a task that returned. Throws RESULT_NOT_JSON and BRANCH_INVALID. */
+/** The result of a task that returned. Throws RESULT_NOT_JSON, RESULT_TOO_LARGE and BRANCH_INVALID. */
 export function resultOf(task: ClaimedTask, returned: unknown, emitted: readonly EmittedEvent[]): TaskResult {
   const value = checkJson(returned);
+  if (task.kind === "sensor" && (value === null || value === false)) return { state: "up_for_reschedule" };
   const events = emitted.map((event) =>
     event.extra === undefined ? event : { ...event, extra: checkJson(event.extra) },
   );
@@ -71,6 +72,12 @@ export function resultOfError(error: unknown): TaskResult {
     };
   }
   return { state: "failed", retry: "retryable", error: report("TASK_FAILED", textOf(error)) };
+}
+
+/** How a sensor ends whose timeout came first; `what` says what it waited for. */
+export function resultOfTimeout(sensor: SensorSpec, what: string): TaskResult {
+  if (sensor.onTimeout === "skip") return { state: "skipped", reason: `timed out: ${what}` };
+  return { state: "failed", retry: "fatal", error: report("SENSOR_TIMEOUT", what) };
 }
 
 /** A failure as it is stored. */

@@ -16,6 +16,7 @@ import { queueDueRetries } from "../metadata/timers.ts";
 import { storeVersions } from "../metadata/versions.ts";
 import { type InstanceResult, runResults, runState } from "../metadata/views/run-results.ts";
 import { type FunctionOf, InProcess } from "./in-process.ts";
+import { secretsOfEnvironment } from "./secret-store.ts";
 import { startWorker } from "./worker.ts";
 
 /** How one run of a DAG ended. `tasks` = state by task id; of a mapped task, the worst of its instances. */
@@ -104,7 +105,7 @@ async function* runEach(options: TestRunOptions, plan: Plan): AsyncGenerator<Tes
   const worker = await startWorker({
     database,
     config,
-    ...(functionOf && { functions: (events) => new InProcess(functionOf, config.connections, events) }),
+    ...(functionOf && { functions: (events) => new InProcess(functionOf, secretsOfEnvironment(config), events) }),
   });
   try {
     for (const { dagId, logicalDate, params } of plan.chosen) {

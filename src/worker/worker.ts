@@ -5,13 +5,16 @@ import type { Config } from "../config.ts";
 import type { Database } from "../metadata/database.ts";
 import { hostId } from "../metadata/host-identity.ts";
 import { listen } from "../metadata/listen.ts";
+import { openKeyring } from "../metadata/secrets/keyring.ts";
+import { readTaskSecrets } from "../metadata/secrets/task-secrets.ts";
 import { fetchBundle } from "../metadata/work.ts";
 import { INSTANCE_MARKER, WORKER_MARKER } from "../processes/markers.ts";
 import { createBundleCache } from "./bundle-cache.ts";
 import { WorkerCore } from "./core.ts";
 import { createExecutors, type ExecutorOptions } from "./executors.ts";
 import { LogBacklog } from "./log-backlog.ts";
-import { createMasker, secretsOf } from "./mask.ts";
+import { createMasker } from "./mask.ts";
+import { SecretStore } from "./secret-store.ts";
 import { sweepDeadWorkers, sweepEndedAttempts, sweepMarked, workerMarker } from "./sweep.ts";
 import { within } from "./within.ts";
 import { removeDeadFolders, workerFolder } from "./worker-folder.ts";
@@ -73,14 +76,24 @@ class RunningWorker implements Worker {
     const folder = join(config.home, "tmp");
     this.#folder = workerFolder(folder, marker.value);
     const { identity, value } = marker;
+    const masker = createMasker([config.lineage?.token ?? "", ...passwordOf(database.url)]);
+    const secrets = new SecretStore({
+      config,
+      masker,
+      // The keys are read anew: a rotation may have made one.
+      read: async () => readTaskSecrets(database, await openKeyring(config)),
+      warn: this.#warn,
+    });
     this.#core = new WorkerCore({
       database,
       identity: { hostId, pid: identity.pid, pidStartedAt: identity.startedAt, marker: value },
       slots: { functions: config.runners, operators: options.operatorSlots ?? OPERATOR_SLOTS },
-      masker: createMasker([...secretsOf(config.connections), config.lineage?.token ?? ""]),
+      masker,
       backlog: new LogBacklog(join(this.#folder, "logs.jsonl")),
       bundles: createBundleCache(join(folder, "bundles"), (hash) => fetchBundle(database, hash)),
-      executors: (events) => createExecutors(options, { marker: value, folder: this.#folder }, events),
+      executors: (events) =>
+        createExecutors(options, { marker: value, folder: this.#folder, secrets: () => secrets.current }, events),
+      refreshSecrets: (version) => secrets.refresh(version),
       warn: this.#warn,
     });
   }
@@ -131,4 +144,9 @@ class RunningWorker implements Worker {
     await rm(this.#folder, { recursive: true, force: true });
     await this.#core.farewell();
   }
+}
+
+/** The password in a database's URL: nobody logs it on purpose. */
+function passwordOf(url: string): string[] {
+  return URL.canParse(url) ? [decodeURIComponent(new URL(url).password)] : [];
 }

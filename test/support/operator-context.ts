@@ -42,6 +42,7 @@ export function operatorContext(options: ContextOptions): { context: OperatorCon
     logicalDate: null,
     interval: null,
     params: {},
+    partition: null,
     events: [],
     log: recordingLog(recorded),
     signal: options.signal ?? new AbortController().signal,
@@ -49,6 +50,9 @@ export function operatorContext(options: ContextOptions): { context: OperatorCon
       const found = options.connections?.find((connection) => connection.id === id);
       if (!found) throw new QflowError("CONNECTION_UNKNOWN", `no connection ${id}`);
       return found;
+    },
+    variable(key) {
+      throw new QflowError("VARIABLE_UNKNOWN", `no variable ${key}`);
     },
     emit: (dataset, event) => void recorded.events.push({ dataset, key: event?.key, extra: event?.extra ?? null }),
     config,

@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from "ava";
 import type { ClaimedTask } from "../../src/metadata/work.ts";
 import type { AttemptEnd } from "../../src/worker/executor.ts";
 import { HostProcess } from "../../src/worker/host-process.ts";
+import { secretsOfEnvironment } from "../../src/worker/secret-store.ts";
 import {
   attempts,
   bench,
@@ -80,7 +81,14 @@ test("what is stopped while there is no host ends at once and is never started",
   const ended = Promise.withResolvers<AttemptEnd>();
   const warned = Promise.withResolvers<void>();
   const operators = new HostProcess(
-    { env: config.environment, folder: home, config, databaseUrl: "", marker: { name: "QFLOW_WORKER", value: home } },
+    {
+      env: config.environment,
+      folder: home,
+      config,
+      secrets: () => secretsOfEnvironment(config),
+      databaseUrl: "",
+      marker: { name: "QFLOW_WORKER", value: home },
+    },
     { line: () => {}, ended: (_attempt, end) => ended.resolve(end), warn: () => warned.resolve() },
   );
   t.teardown(() => operators.close());

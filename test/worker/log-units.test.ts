@@ -184,3 +184,41 @@ test("a batch that a full disk cut in the middle is not kept, and the next ones 
   ]);
   t.deepEqual(JSON.parse(stdout), { refused: "EFBIG", texts: ["first", "last"] });
 });
+
+/** What a book stores of some texts, taken after each or at the end, as one text per line. */
+function stored(secrets: string[], texts: readonly string[], taking: "each" | "end"): string[] {
+  const book = new LogBook(attempt, createMasker(secrets));
+  const lines: string[] = [];
+  const take = () => lines.push(...(book.take()?.lines.map(({ text }) => text) ?? []));
+  for (const text of texts) {
+    book.add(line(text));
+    if (taking === "each") take();
+  }
+  book.close();
+  take();
+  return lines;
+}
+
+test("a secret that is spread over lines is hidden in all of them, wherever it is cut", (t) => {
+  const secret = "Tr0ub4dor&3-horse";
+  for (let cut = 4; cut < secret.length - 3; cut++) {
+    for (const taking of ["each", "end"] as const) {
+      const lines = stored([secret], [`first ${secret.slice(0, cut)}`, `${secret.slice(cut)} rest`], taking);
+      t.deepEqual(lines, ["first ***", "*** rest"], `${cut} ${taking}`);
+    }
+  }
+  t.deepEqual(stored([secret], ["a Tr0u", "b4dor", "&3-horse z"], "end"), ["a ***", "***", "*** z"]);
+});
+
+test("a line that only begins like a secret is stored once nothing follows, in order with the others", (t) => {
+  t.deepEqual(stored(["passage-to-nowhere"], ["we pass", "on"], "each"), ["we pass", "on"]);
+  t.deepEqual(stored(["passage-to-nowhere"], ["see passage-to"], "each"), ["see ***"]);
+});
+
+test("base64 of a long secret that is wrapped is hidden line by line", (t) => {
+  const secret = "a key of many characters, longer than what base64 puts on one line of a message";
+  const wrapped = Buffer.from(secret)
+    .toString("base64")
+    .match(/.{1,64}/g) as string[];
+  t.deepEqual(new Set(stored([secret], wrapped, "end")), new Set(["***"]));
+});
