@@ -14,6 +14,12 @@ create function infra_delay(failures integer) returns interval language sql vola
   select make_interval(secs => least(60, power(2, least(failures, 6))) * (0.5 + random() / 2))
 $$;
 
+-- Delay before a sensor's function is called again after it said "not yet" `polls` times: grows where the sensor says so.
+create function poke_delay(def task_def, polls integer) returns interval language sql immutable as $$
+  select make_interval(secs => least((def.sensor ->> 'maxMs')::double precision, (def.sensor ->> 'everyMs')::double precision
+    * power((def.sensor ->> 'factor')::double precision, least(polls, 60) - 1)) / 1000.0)
+$$;
+
 -- The first of the chosen ids or names that is not directly downstream; null where all are.
 create function bad_choice(def task_def, chosen jsonb) returns text language sql stable as $$
   select c from jsonb_array_elements_text(chosen) c
@@ -31,6 +37,7 @@ create function ended_state(o jsonb, revoked text, t task_instance, def task_def
   select case
     when o ->> 'state' in ('success', 'skipped') then o ->> 'state'
     when revoked = 'cancelled' then 'failed'
+    when o ->> 'state' = 'up_for_reschedule' then 'up_for_reschedule'
     when o ->> 'handBack' = 'true' then 'queued'
     when revoked is null and o ->> 'retry' = 'infra' then
       case when t.infra_failures < infra_limit() then 'up_for_retry' else 'failed' end
@@ -49,10 +56,16 @@ create function end_attempts(p_outcomes jsonb, p_ids uuid[], p_fence boolean, ou
       select (o ->> 'attemptId')::uuid as attempt_id, (o ->> 'token')::uuid as token, o from jsonb_array_elements(p_outcomes) o
     ) every_one
   ), attempt as (
-    update task_attempt a set ended_at = now(), fenced = p_fence, exit = g.o -> 'exit', error = g.o -> 'error', state = g.o ->> 'state'
+    update task_attempt a set fenced = p_fence, exit = g.o -> 'exit', error = g.o -> 'error',
+      -- A sensor's function that said "not yet" is called again in the same attempt, unless somebody ended it meanwhile.
+      state = case when g.o ->> 'state' = 'up_for_reschedule' and a.revoked = 'cancelled' then 'failed' else g.o ->> 'state' end,
+      ended_at = case when g.o ->> 'state' = 'up_for_reschedule' and a.revoked is distinct from 'cancelled' then null else now() end,
+      polls = a.polls + (g.o ->> 'state' = 'up_for_reschedule')::integer
     from given g
-    where a.attempt_id = any (p_ids) and a.attempt_id = g.attempt_id and a.token = g.token and a.state = 'running'
-    returning a.attempt_id, a.task_instance_id, a.revoked, g.o
+    where a.attempt_id = any (p_ids) and a.attempt_id = g.attempt_id and a.token = g.token
+      -- What runs is ended by who runs it, what waits by who waits for it.
+      and case when g.o -> 'waits' = 'true' then a.state in ('deferred', 'up_for_reschedule') else a.state = 'running' end
+    returning a.attempt_id, a.task_instance_id, a.revoked, a.polls, a.deadline_at, g.o
   ), target as (
     select a.*, def.*::task_def as def, t.infra_failures, t.try_number - t.uncounted_tries as counted,
       ended_state(a.o, a.revoked, t, def) as state,
@@ -64,20 +77,22 @@ create function end_attempts(p_outcomes jsonb, p_ids uuid[], p_fence boolean, ou
   ), moved as (
     update task_instance t set
       state = g.state,
+      decision = case when g.state = 'success' then nullif(coalesce(g.o -> 'branch', g.o -> 'proceed'), 'true') end,
       ended_at = case when g.state in ('success', 'failed', 'skipped') then now() end,
       queued_at = case when g.state = 'queued' then now() else t.queued_at end,
       reason = coalesce(g.revoked, g.o ->> 'reason', g.o -> 'error' ->> 'code'),
       uncounted_tries = t.uncounted_tries + (g.state = 'queued' or g.is_infra)::integer,
       infra_failures = t.infra_failures + (g.state <> 'queued' and g.is_infra)::integer,
-      wake_at = case when g.state <> 'up_for_retry' then null
+      wake_at = case when g.state = 'up_for_reschedule' then least(g.deadline_at, now() + poke_delay(g.def, g.polls))
+        when g.state <> 'up_for_retry' then null
         when g.is_infra then now() + infra_delay(g.infra_failures)
         else now() + retry_delay(g.def, g.counted) end
     from target g
     where t.id = g.task_instance_id
-    returning t.id, t.dag_run_id, t.state, t.reason, g.attempt_id
+    returning t.id, t.dag_run_id, old.state as from_state, t.state, t.reason, g.attempt_id
   ), history as (
     insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id, reason)
-    select id, dag_run_id, 'running', state, attempt_id, reason from moved
+    select id, dag_run_id, from_state, state, attempt_id, reason from moved
   )
   select coalesce(array_agg(attempt_id), '{}'), coalesce(array_agg(id) filter (where state in ('success', 'failed', 'skipped')), '{}'),
     (count(*) filter (where state = 'queued'))::integer
@@ -125,32 +140,32 @@ create function checked_choices(p_outcomes jsonb) returns jsonb language sql sta
   ) b on true
 $$;
 
--- Skips what branches did not choose (direct downstream that no chosen task leads to) and everything below a short circuit
--- that does not proceed. Returns the skipped instances.
-create function skip_unchosen(p_outcomes jsonb, p_attempts uuid[]) returns bigint[] language sql as $$
+-- Skips what the given branches did not choose (direct downstream that no chosen task leads to) and everything below those of
+-- them that are short circuits which do not proceed. A task of rule `always` starts at once and a teardown is never left out.
+-- Returns the skipped instances.
+create function skip_unchosen(p_deciders bigint[]) returns bigint[] language sql as $$
   with recursive decision as (
-    select t.dag_run_id, t.version_id, t.task_index, o -> 'branch' as branch, d.branch_targets, t.task_id
-    from jsonb_array_elements(p_outcomes) o
-    join task_attempt a on a.attempt_id = (o ->> 'attemptId')::uuid and a.attempt_id = any (p_attempts) and a.state = 'success'
-    join task_instance t on t.id = a.task_instance_id
+    select t.dag_run_id, t.version_id, t.task_index, t.decision <> 'false' as is_branch, t.decision as branch, d.branch_targets
+    from task_instance t
     join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
-    where jsonb_typeof(o -> 'branch') = 'array' or o ->> 'proceed' = 'false'
+    where t.id = any (p_deciders) and t.state = 'success' and t.decision is not null
   ), choice as (
-    select b.*, e.downstream_index, b.branch is not null and b.branch <> 'null' and exists (
-      select from jsonb_array_elements_text(b.branch) c where coalesce(b.branch_targets ->> c, c) = d.task_id) as chosen
+    select b.*, e.downstream_index, b.is_branch and exists (
+      select from jsonb_array_elements_text(case when b.is_branch then b.branch else '[]' end) c
+      where coalesce(b.branch_targets ->> c, c) = d.task_id) as chosen
     from decision b
     join task_edge e on e.version_id = b.version_id and e.upstream_index = b.task_index
     join task_def d on d.version_id = e.version_id and d.task_index = e.downstream_index
   ), below as (
     -- What is reached from chosen tasks, and (short circuit) from every direct downstream.
-    select dag_run_id, version_id, task_index as origin, downstream_index as task_index, branch is not null and branch <> 'null' as is_branch
-    from choice where chosen or branch is null or branch = 'null'
+    select dag_run_id, version_id, task_index as origin, downstream_index as task_index, is_branch
+    from choice where chosen or not is_branch
     union
     select b.dag_run_id, b.version_id, b.origin, e.downstream_index, b.is_branch
     from below b join task_edge e on e.version_id = b.version_id and e.upstream_index = b.task_index
   ), unwanted as (
     select dag_run_id, downstream_index as task_index from choice c
-    where branch is not null and branch <> 'null' and not chosen and not exists (
+    where is_branch and not chosen and not exists (
       select from below b where b.dag_run_id = c.dag_run_id and b.origin = c.task_index and b.task_index = c.downstream_index)
     union
     select dag_run_id, task_index from below where not is_branch
@@ -158,6 +173,7 @@ create function skip_unchosen(p_outcomes jsonb, p_attempts uuid[]) returns bigin
     update task_instance t set state = 'skipped', ended_at = now(), reason = 'not chosen'
     from unwanted u
     where t.dag_run_id = u.dag_run_id and t.task_index = u.task_index and t.state = 'none'
+      and t.rule not in ('always', 'all_done_setup_success')
     returning t.id, t.dag_run_id, t.reason
   ), history as (
     insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
@@ -178,11 +194,13 @@ begin
     return 0;
   end if;
   perform pg_advisory_xact_lock(dataset_lock());
-  insert into dataset_event (dataset, key, extra, task_instance_id, attempt_id)
+  insert into dataset_event (dataset, key, extra, partition, task_instance_id, attempt_id)
   select e.event ->> 'dataset', coalesce(e.event ->> 'key', a.attempt_id || '/' || e.position), coalesce(e.event -> 'extra', 'null'),
-    a.task_instance_id, a.attempt_id
+    -- What a run of one partition writes is of that partition.
+    coalesce(e.event ->> 'partition', r.partition), a.task_instance_id, a.attempt_id
   from jsonb_array_elements(p_outcomes) with ordinality o (outcome, position)
   join task_attempt a on a.attempt_id = (o.outcome ->> 'attemptId')::uuid and a.attempt_id = any (p_attempts) and a.state = 'success'
+  join dag_run r on r.id = a.dag_run_id
   cross join lateral jsonb_array_elements(o.outcome -> 'events') with ordinality e (event, position)
   order by o.position, e.position
   on conflict (dataset, key) do nothing;
@@ -216,9 +234,9 @@ begin
   end if;
   events := record_events(outcomes, attempts);
   if decides then
-    done.ended := done.ended || skip_unchosen(outcomes, attempts);
+    done.ended := done.ended || skip_unchosen(done.ended);
   end if;
-  select * into after from propagate(done.ended);
+  select * into after from propagate(done.ended, '{}');
   queued := after.queued + done.requeued;
   closed := after.closed;
 end

@@ -10,11 +10,14 @@ $$;
 -- The pairs are those of src/metadata/task-states.ts; a test compares. The condition is checked without a function call.
 create trigger task_instance_moves before update of state on task_instance for each row
   when (old.state <> new.state and old.state || '>' || new.state <> all (array[
-    'none>queued', 'none>skipped', 'none>upstream_failed', 'none>failed',
-    'queued>running', 'queued>skipped',
+    'none>scheduled', 'none>queued', 'none>skipped', 'none>upstream_failed', 'none>failed', 'none>success', 'none>removed',
+    'scheduled>queued', 'scheduled>skipped',
+    'queued>running', 'queued>skipped', 'queued>deferred',
     'running>success', 'running>failed', 'running>skipped', 'running>up_for_retry', 'running>queued',
+    'running>up_for_reschedule', 'up_for_reschedule>queued', 'up_for_reschedule>skipped', 'up_for_reschedule>failed',
+    'deferred>success', 'deferred>failed', 'deferred>skipped',
     'up_for_retry>queued', 'up_for_retry>skipped',
-    'success>none', 'failed>none', 'skipped>none', 'upstream_failed>none']))
+    'success>none', 'failed>none', 'skipped>none', 'upstream_failed>none', 'removed>none']))
   execute function refuse_move();
 
 create trigger task_instance_births before insert on task_instance for each row

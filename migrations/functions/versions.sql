@@ -11,20 +11,24 @@ begin
   if version is not null then
     return version;
   end if;
-  insert into dag_version (dag_id, number, bundle_hash, spec_hash, spec, max_active_tasks)
-  select p_dag, coalesce(max(number), 0) + 1, p_bundle, p_spec_hash, p_spec, (p_spec ->> 'maxActiveTasks')::integer
+  insert into dag_version (dag_id, number, bundle_hash, spec_hash, spec, max_active_tasks, concurrency)
+  select p_dag, coalesce(max(number), 0) + 1, p_bundle, p_spec_hash, p_spec, (p_spec ->> 'maxActiveTasks')::integer,
+    nullif(p_spec -> 'concurrency', 'null')
   from dag_version where dag_id = p_dag
   returning id into version;
   insert into task_def (version_id, task_index, task_id, kind, lane, map_over_index, operator, inputs, value_indexes, branch_targets,
-    rule, upstream_count, is_leaf, retries, retry_delay_ms, retry_factor, retry_max_ms, retry_jitter, timeout_ms, pool, pool_slots,
-    priority, max_active, emits)
+    rule, role, upstream_count, gate_count, is_leaf, retries, retry_delay_ms, retry_factor, retry_max_ms, retry_jitter, timeout_ms, pool, pool_slots,
+    priority, max_active, queue, concurrency, emits, sensor)
   select version, t.task_index, t.task_id, t.kind, t.lane, t.map_over_index, t.operator, t.inputs, t.value_indexes, t.branch_targets,
-    t.rule, t.upstream_count, t.is_leaf, t.retries, t.retry_delay_ms, t.retry_factor, t.retry_max_ms, t.retry_jitter, t.timeout_ms,
-    t.pool, t.pool_slots, t.priority, t.max_active, t.emits
+    t.rule, t.role, t.upstream_count, t.gate_count, t.is_leaf, t.retries, t.retry_delay_ms, t.retry_factor, t.retry_max_ms, t.retry_jitter, t.timeout_ms,
+    t.pool, t.pool_slots, t.priority, t.max_active, t.queue, t.concurrency, t.emits, t.sensor
   from jsonb_populate_recordset(null::task_def, p_tasks) t;
-  insert into task_edge (version_id, upstream_index, downstream_index)
-  select version, u.i, (t ->> 'task_index')::integer
-  from jsonb_array_elements(p_tasks) t cross join lateral (select i::integer from jsonb_array_elements_text(t -> 'upstream_indexes') i) u;
+  insert into task_edge (version_id, upstream_index, downstream_index, per_item)
+  select version, i::integer, (t ->> 'task_index')::integer, coalesce(i = t ->> 'follows_index', false)
+  from jsonb_array_elements(p_tasks) t cross join jsonb_array_elements_text(t -> 'upstream_indexes') i;
+  insert into task_gate (version_id, gate_index, task_index, per_item)
+  select version, i::integer, (t ->> 'task_index')::integer, coalesce(i = t ->> 'follows_index', false)
+  from jsonb_array_elements(p_tasks) t cross join jsonb_array_elements_text(t -> 'gate_indexes') i;
   return version;
 end
 $$;

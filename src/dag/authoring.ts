@@ -2,8 +2,8 @@
 import type { z } from "zod";
 import type { DatasetLike } from "./datasets.ts";
 import type { Duration } from "./duration.ts";
-import type { Operator, TaskContext } from "./operator.ts";
-import type { RefTree } from "./refs.ts";
+import type { Operator, Sensor, TaskContext } from "./operator.ts";
+import type { Ref, RefTree } from "./refs.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Catchup, TriggerRule } from "./spec.ts";
 
@@ -20,6 +20,26 @@ export interface TaskRef<R> {
 /** A declared map: its result is the array of what the items returned, in the order of the items. */
 export interface MappedTaskRef<R> extends TaskRef<R[]> {
   readonly [itemType]: R;
+}
+
+declare const groupType: unique symbol;
+
+/** Declared tasks under a common id. As an upstream it stands for all its leaves. */
+export interface GroupRef<T> {
+  readonly id: string;
+  /** What the group's function returned, for references to single tasks of it. */
+  readonly refs: T;
+  readonly [groupType]: true;
+}
+
+/** What a task, or a group, may come after. */
+export type Upstream = TaskRef<unknown> | GroupRef<unknown>;
+
+/** Options of a group. */
+export interface GroupOptions {
+  /** Upstreams of every task of the group that has none inside it. */
+  readonly after?: readonly Upstream[];
+  readonly doc?: string;
 }
 
 /** How an upstream ended, under rules that start a task whatever its upstreams did. `pending` = not ended yet. */
@@ -60,10 +80,17 @@ export type TaskBody<I extends Inputs, Rule extends TriggerRule, P, R> = (
   ctx: TaskContext<P>,
 ) => Returned<R> | Promise<Returned<R>>;
 
+/** A limit by key. The key is text, a reference to a param (`t.params.region`) or to a fact of the run (`t.run.logicalDate`). */
+export interface Concurrency {
+  readonly key: Ref<unknown> | string;
+  /** At least 1. */
+  readonly limit: number;
+}
+
 /** What every task may set. */
 export interface CommonOptions {
   /** Further upstreams, whose results are not passed. */
-  readonly after?: readonly TaskRef<unknown>[];
+  readonly after?: readonly Upstream[];
   /** How many times a failed task is tried again; 0 unless set. */
   readonly retries?: number;
   /** Before the second try; 1 second unless set. */
@@ -80,6 +107,10 @@ export interface CommonOptions {
   readonly priority?: number;
   /** At most this many instances of the task at once, over mapped items and runs. */
   readonly maxActive?: number;
+  /** At most `limit` running instances with the same value of `key`, over all runs and all tasks of the DAG that have such a key. */
+  readonly concurrency?: Concurrency;
+  /** Only workers that serve this queue take it; `default` unless set. */
+  readonly queue?: string;
   /** Datasets read, for lineage. */
   readonly reads?: readonly DatasetLike[];
   /** Datasets written: an event of each is recorded when the task succeeds. */
@@ -101,12 +132,51 @@ export interface TaskOptions<I extends Inputs, Rule extends TriggerRule> extends
   readonly rule?: Rule;
 }
 
+/** What a teardown may set beyond other tasks. */
+export interface TeardownParts {
+  /** Setups whose work it takes away: it runs where one of them succeeded, as soon as all its upstreams have ended. */
+  readonly setups?: readonly TaskRef<unknown>[];
+  /** Whether a run in which nothing but the teardown failed is a success (`ignore`, unless set) or failed. */
+  readonly onFailure?: "ignore" | "failRun";
+}
+
+/** Options of a teardown with a function of its own. */
+export interface TeardownOptions<I extends Inputs> extends Omit<TaskOptions<I, "all_done">, "rule">, TeardownParts {}
+
+/** Options of an operator's teardown. */
+export interface OperatorTeardownOptions extends CommonOptions, TeardownParts {}
+
 /** Options of a branch. */
 export interface BranchOptions<I extends Inputs, Rule extends TriggerRule, To extends Inputs>
   extends TaskOptions<I, Rule> {
   /** What the function chooses from, by name. Without it: any direct downstream, by task id. */
   readonly to?: To;
 }
+
+/** What every sensor may set. */
+export interface SensorPace {
+  /** Between two checks; 1 minute unless set. */
+  readonly every?: Duration;
+  /** How the time between two checks grows: by `factor` (2) a check, up to `max` (1 hour). It stays the same unless set. */
+  readonly exponential?: { readonly factor?: number; readonly max?: Duration };
+  /** How the task ends when its `timeout` comes before the condition; it fails unless set. */
+  readonly onTimeout?: "fail" | "skip";
+  /** Longest wait, over all checks of one try; 7 days unless set. */
+  readonly timeout?: Duration;
+}
+
+/** Options of a declared sensor. */
+export interface DeclaredSensorOptions
+  extends Omit<OperatorOptions, "pool" | "poolSlots" | "maxActive" | "concurrency" | "queue">,
+    SensorPace {}
+
+/** Options of a sensor with a function of its own. */
+export interface SensorOptions<I extends Inputs, Rule extends TriggerRule>
+  extends Omit<TaskOptions<I, Rule>, "timeout">,
+    SensorPace {}
+
+/** What a sensor's function returns: false, null or nothing = not yet; true or a value = met. */
+export type Sensed<R> = R | false | null | undefined;
 
 type Choice<To extends Inputs> = string extends keyof To ? string : keyof To & string;
 /** What a branch's function returns: one name, several, or null for none. */
@@ -120,6 +190,8 @@ export interface RunRefs {
   readonly logicalDate: RefTree<string>;
   readonly intervalStart: RefTree<string>;
   readonly intervalEnd: RefTree<string>;
+  /** The partition the run is for; null in runs without one. */
+  readonly partition: RefTree<string>;
 }
 
 /** What the `build` function of a DAG declares its tasks with. `P` is the type of the params. */
@@ -137,6 +209,37 @@ export interface DagBuilder<P> {
     options: TaskOptions<I, Rule>,
     fn: TaskBody<I, Rule, P, R>,
   ): TaskRef<R>;
+  /** A task that makes what others need. Clearing one of those does it again, too. */
+  setup<R>(id: string, fn: TaskBody<Inputs, "all_success", P, R>): TaskRef<R>;
+  /** A task that makes what others need, run by an operator. */
+  setup<R>(id: string, operator: Operator<R>, options?: OperatorOptions): TaskRef<R>;
+  /** A task that makes what others need. Clearing one of those does it again, too. */
+  setup<R, I extends Inputs = Inputs, Rule extends TriggerRule = "all_success">(
+    id: string,
+    options: TaskOptions<I, Rule>,
+    fn: TaskBody<I, Rule, P, R>,
+  ): TaskRef<R>;
+  /** A task that takes away what setups made, whatever the work between did, and also in a cancelled run. */
+  teardown<R>(id: string, operator: Operator<R>, options: OperatorTeardownOptions): TaskRef<R>;
+  /** A task that takes away what setups made, whatever the work between did, and also in a cancelled run. */
+  teardown<R, I extends Inputs = Inputs>(
+    id: string,
+    options: TeardownOptions<I>,
+    fn: TaskBody<I, "all_done", P, R>,
+  ): TaskRef<R>;
+  /** Tasks under a common id: those that `fn` declares are called `id.task`. Groups may hold groups. */
+  group<T>(id: string, fn: (t: DagBuilder<P>) => T): GroupRef<T>;
+  /** Tasks under a common id: those that `fn` declares are called `id.task`. Groups may hold groups. */
+  group<T>(id: string, options: GroupOptions, fn: (t: DagBuilder<P>) => T): GroupRef<T>;
+  /** Stands for the item in the config of an operator that is mapped over `over`. */
+  item<T>(over: TaskRef<readonly T[]>): RefTree<T>;
+  /** The operator runs once for every item of the array that `over` returned; its config names the item with `t.item(over)`. */
+  map<T, R>(
+    id: string,
+    over: TaskRef<readonly T[]>,
+    operator: Operator<R>,
+    options?: OperatorOptions,
+  ): MappedTaskRef<R>;
   /** One instance for every item of the array that `over` returned. */
   map<T, R>(
     id: string,
@@ -156,6 +259,17 @@ export interface DagBuilder<P> {
     options: BranchOptions<I, Rule, To>,
     fn: TaskBody<I, Rule, P, Chosen<To>>,
   ): TaskRef<string | string[] | null>;
+  /** Waits, holding neither a process nor a slot, until a condition that the scheduler checks is met. */
+  sensor<R>(id: string, sensor: Sensor<R>, options?: DeclaredSensorOptions): TaskRef<R>;
+  /**
+   * Waits until its function returns something else than false, null or nothing: that is its result. Between two calls it holds
+   * neither a process nor a slot.
+   */
+  sensor<R, I extends Inputs = Inputs, Rule extends TriggerRule = "all_success">(
+    id: string,
+    options: SensorOptions<I, Rule>,
+    fn: (inputs: InputValues<I, Rule>, ctx: TaskContext<P>) => Sensed<Returned<R>> | Promise<Sensed<Returned<R>>>,
+  ): TaskRef<Exclude<R, false | null | undefined>>;
   /** Skips everything downstream, whatever its rules, when its function returns false. */
   shortCircuit<I extends Inputs = Inputs, Rule extends TriggerRule = "all_success">(
     id: string,
@@ -176,8 +290,10 @@ export interface DagOptions<S extends z.ZodObject = z.ZodObject> {
   readonly catchup?: Catchup;
   /** Runs at once; 16 unless set. */
   readonly maxActiveRuns?: number;
-  /** Task instances at once, over all runs; 16 unless set. */
+  /** Task instances of one run at once; 16 unless set. */
   readonly maxActiveTasks?: number;
+  /** At most `limit` running runs with the same value of a param: `{ key: "region", limit: 1 }`. `key` is the param's name. */
+  readonly concurrency?: { readonly key: keyof z.output<S> & string; readonly limit: number };
   /** What a run can be told; checked before the run is made. */
   readonly params?: S;
   /** Datasets to describe in the catalog beyond those named by tasks and schedule. */

@@ -3,8 +3,10 @@ import type { CommonOptions, Inputs } from "./authoring.ts";
 import { type CallSite, dagError } from "./call-site.ts";
 import { asDataset, type DatasetLike } from "./datasets.ts";
 import { DeclaredTask, type TaskDeclaration } from "./declare.ts";
+import { DeclaredGroup } from "./group.ts";
 import { milliseconds } from "./duration.ts";
-import { type Json, type RetrySpec, type TaskSpec, TRIGGER_RULES } from "./spec.ts";
+import { nameOf, tokenOf } from "./refs.ts";
+import { type Json, type RetrySpec, type SensorSpec, type TaskSpec, TEARDOWN_RULE, TRIGGER_RULES } from "./spec.ts";
 import { tokensIn } from "./tokens.ts";
 
 /** Ids of DAGs and tasks. */
@@ -16,15 +18,18 @@ export function checkId(id: unknown, what: string, at: CallSite | null): void {
   throw dagError(`${what} id ${JSON.stringify(id)} is invalid`, at, "Use letters, digits and _ . - (250 at most).");
 }
 
-/** Ids of the direct upstreams that the declaration itself names, each once. Throws DAG_INVALID for what is no task of the DAG. */
-export function upstreamOf(task: TaskDeclaration, owner: object): string[] {
+/** Ids of the direct upstreams that the declaration itself names, groups left out. Throws DAG_INVALID for what is no task of the DAG. */
+export function upstreamOf(task: TaskDeclaration, owner: object): Set<string> {
   const refs: [unknown, string][] = [
     ...Object.entries(task.inputs).map(([name, ref]): [unknown, string] => [ref, `in.${name}`]),
     ...(task.kind === "map" ? [[task.over, "what it maps over"] as [unknown, string]] : []),
-    ...(task.options.after ?? []).map((ref, i): [unknown, string] => [ref, `after[${i}]`]),
+    ...(task.options.after ?? [])
+      .map((ref, i): [unknown, string] => [ref, `after[${i}]`])
+      .filter(([ref]) => !(ref instanceof DeclaredGroup)),
+    ...(task.options.setups ?? []).map((ref, i): [unknown, string] => [ref, `setups[${i}]`]),
   ];
   const ids = refs.map(([ref, what]) => idOf(ref, what, task, owner));
-  return [...new Set([...ids, ...outputsRead(task)])];
+  return new Set([...ids, ...outputsRead(task)]);
 }
 
 /** Name → id of what a branch may choose. */
@@ -36,7 +41,8 @@ export function branchTargets(task: TaskDeclaration, owner: object): Record<stri
 export function compileTask(task: TaskDeclaration, owner: object): TaskSpec {
   const { options, operator, ref, at } = task;
   checkId(ref.id, "task", at);
-  if (!TRIGGER_RULES.includes(task.rule))
+  checkItems(task);
+  if (task.rule !== TEARDOWN_RULE && !TRIGGER_RULES.includes(task.rule))
     throw dagError(`task ${ref.id}: rule ${JSON.stringify(task.rule)} is unknown`, at);
   return {
     taskId: ref.id,
@@ -49,17 +55,32 @@ export function compileTask(task: TaskDeclaration, owner: object): TaskSpec {
     mapOver: task.kind === "map" ? idOf(task.over, "what it maps over", task, owner) : null,
     branchTargets: branchTargets(task, owner),
     rule: task.rule,
+    ...(task.role === "work" ? {} : { role: task.role }),
+    ...(task.role === "teardown" && options.onFailure !== "failRun" ? { onFailure: "ignore" as const } : {}),
+    ...(task.group === null ? {} : { group: task.group.id }),
     retry: retryOf(task),
-    timeoutMs: options.timeout === undefined ? null : milliseconds(options.timeout, `task ${ref.id}: timeout`),
+    timeoutMs: timeoutOf(task),
+    ...(task.kind === "sensor" ? { sensor: sensorOf(task) } : {}),
     pool: options.pool ?? "default_pool",
     poolSlots: atLeast(1, options, "poolSlots", task) ?? 1,
     priority: atLeast(-1_000_000, options, "priority", task) ?? 0,
     maxActive: atLeast(1, options, "maxActive", task),
+    ...queueOf(task),
+    ...concurrencyOf(task),
     reads: ids([...(operator?.reads ?? []), ...(options.reads ?? [])]),
     emits: ids([...(operator?.emits ?? []), ...(options.emits ?? [])]),
     doc: options.doc ?? null,
     line: at?.line ?? null,
   };
+}
+
+/** An item is known to the operator that is mapped over it, and nowhere else. */
+function checkItems({ operator, over, ref, at }: TaskDeclaration): void {
+  if (operator === null) return;
+  for (const { token } of tokensIn(operator.config as Json)) {
+    if ("$item" in token && token.$item !== over?.id)
+      throw dagError(`task ${ref.id}: ${nameOf(token)} is known only to an operator mapped over ${token.$item}`, at);
+  }
 }
 
 function retryOf(task: TaskDeclaration): RetrySpec {
@@ -75,6 +96,31 @@ function retryOf(task: TaskDeclaration): RetrySpec {
   };
 }
 
+/** A sensor that nobody gave a limit gives up after this. */
+const SENSOR_TIMEOUT = "7d";
+/** The scheduler and the workers are not asked more often. */
+const SHORTEST_PACE_MS = 100;
+
+function timeoutOf({ kind, options, ref, at }: TaskDeclaration): number | null {
+  const timeout = options.timeout ?? (kind === "sensor" ? SENSOR_TIMEOUT : null);
+  if (timeout === null) return null;
+  const ms = milliseconds(timeout, `task ${ref.id}: timeout`);
+  if (ms > 0) return ms;
+  throw dagError(`task ${ref.id}: timeout ${timeout} is no time at all`, at);
+}
+
+function sensorOf({ options, ref, at }: TaskDeclaration): SensorSpec {
+  const everyMs = milliseconds(options.every ?? "1m", `task ${ref.id}: every`);
+  if (everyMs < SHORTEST_PACE_MS) throw dagError(`task ${ref.id}: every ${options.every} is shorter than 100ms`, at);
+  const { factor, max } = { factor: 2, max: "1h" as const, ...options.exponential };
+  if (!(factor >= 1)) throw dagError(`task ${ref.id}: exponential.factor ${factor} is less than 1`, at);
+  const onTimeout = options.onTimeout ?? "fail";
+  if (onTimeout !== "fail" && onTimeout !== "skip")
+    throw dagError(`task ${ref.id}: onTimeout ${JSON.stringify(onTimeout)} is neither "fail" nor "skip"`, at);
+  if (options.exponential === undefined) return { everyMs, factor: 1, maxMs: everyMs, onTimeout };
+  return { everyMs, factor, maxMs: Math.max(everyMs, milliseconds(max, `task ${ref.id}: exponential.max`)), onTimeout };
+}
+
 function atLeast(
   least: number,
   options: CommonOptions,
@@ -85,6 +131,31 @@ function atLeast(
   if (value === undefined) return null;
   if (Number.isSafeInteger(value) && value >= least) return value;
   throw dagError(`task ${task.ref.id}: ${key} ${value} is not a whole number of at least ${least}`, task.at);
+}
+
+function queueOf({ options, ref, at }: TaskDeclaration): Pick<TaskSpec, "queue"> {
+  if (options.queue === undefined || options.queue === "default") return {};
+  checkId(options.queue, `task ${ref.id}: queue`, at);
+  return { queue: options.queue };
+}
+
+function concurrencyOf({ options, ref, at }: TaskDeclaration): Pick<TaskSpec, "concurrency"> {
+  if (options.concurrency === undefined) return {};
+  const { key, limit } = options.concurrency;
+  const what = `task ${ref.id}: concurrency`;
+  const token = typeof key === "string" ? key : tokenOf(key);
+  if (token === null || token === "") throw dagError(`${what}.key is neither text nor a reference`, at);
+  if (typeof token === "object" && !("$param" in token || "$run" in token)) {
+    const remedy = "Name a param or a fact of the run: the key must be known when the run is made.";
+    throw dagError(`${what}.key is the ${nameOf(token)}`, at, remedy);
+  }
+  return { concurrency: { key: token, limit: limitOf(limit, what, at) } };
+}
+
+/** Throws DAG_INVALID for what is no limit. `what` says whose it is. */
+export function limitOf(limit: unknown, what: string, at: CallSite | null): number {
+  if (Number.isSafeInteger(limit) && (limit as number) > 0) return limit as number;
+  throw dagError(`${what}.limit ${String(limit)} is not a whole number above 0`, at);
 }
 
 function ids(datasets: readonly DatasetLike[]): string[] {

@@ -1,7 +1,7 @@
 /** How an operator is offered to DAG authors: a function that takes a checked config. */
 import type { z } from "zod";
 import { dagError } from "./call-site.ts";
-import type { Operator } from "./operator.ts";
+import type { Operator, Sensor } from "./operator.ts";
 import type { TemplatedConfig } from "./refs.ts";
 import type { Json } from "./spec.ts";
 import { type ConfigPath, encodeConfig, tokensIn } from "./tokens.ts";
@@ -23,17 +23,26 @@ export function defineOperator<R, S extends z.ZodType>(
   schema: S,
   datasets: OperatorDatasets<z.input<S>> = {},
 ): (config: TemplatedConfig<z.input<S>>) => Operator<R> {
-  return (config) => {
-    const encoded = encodeConfig(config);
-    checkConfig(name, schema, encoded);
-    return {
-      kind: "operator",
-      name,
-      config: encoded,
-      reads: idsOf(datasets.reads?.(config)),
-      emits: idsOf(datasets.emits?.(config)),
-    };
-  };
+  return (config) => ({ kind: "operator", ...declared(name, schema, { config, datasets }) });
+}
+
+/** Defines the sensor `name` in the same way; what authors make with it is given to `t.sensor`. */
+export function defineSensor<R, S extends z.ZodType>(
+  name: string,
+  schema: S,
+  datasets: OperatorDatasets<z.input<S>> = {},
+): (config: TemplatedConfig<z.input<S>>) => Sensor<R> {
+  return (config) => ({ kind: "sensor", ...declared(name, schema, { config, datasets }) });
+}
+
+function declared<S extends z.ZodType>(
+  name: string,
+  schema: S,
+  { config, datasets }: { config: TemplatedConfig<z.input<S>>; datasets: OperatorDatasets<z.input<S>> },
+) {
+  const encoded = encodeConfig(config);
+  checkConfig(name, schema, encoded);
+  return { name, config: encoded, reads: idsOf(datasets.reads?.(config)), emits: idsOf(datasets.emits?.(config)) };
 }
 
 function idsOf(values: readonly unknown[] | undefined): string[] {

@@ -68,8 +68,11 @@ export type ClosedDayRule = "skip" | "nextBusinessDay";
 /** `all` = every named dataset has a new event; `any` = one of them has. Leaves are dataset ids. */
 export type DatasetCondition = { all: DatasetCondition[] } | { any: DatasetCondition[] } | { dataset: string };
 
-/** `pending` = one run takes all events waiting; `each` = one run an event, whose `extra` becomes the run's conf. */
-export type DatasetConsumption = "pending" | "each";
+/**
+ * `pending` = one run takes all events waiting; `each` = one run an event, whose `extra` becomes the run's conf; `partition` = one
+ * run for each partition of which the condition holds, of its events alone.
+ */
+export type DatasetConsumption = "pending" | "each" | "partition";
 
 /** Which missed ticks are made up for when a DAG is un-paused or the scheduler was away. */
 export type Catchup = "none" | "latest" | "all";
@@ -97,6 +100,15 @@ export interface SensorSpec {
   maxMs: number;
   /** How the task ends when its timeout comes first. */
   onTimeout: "fail" | "skip";
+}
+
+/**
+ * At most `limit` running instances (of a DAG: runs) that have the same value of `key`, over all runs of the DAG. The key is text,
+ * or a param or a fact of the run.
+ */
+export interface ConcurrencySpec {
+  key: string | Extract<Token, { $param: unknown } | { $run: unknown }>;
+  limit: number;
 }
 
 /** One task of a compiled DAG. Times are milliseconds. */
@@ -133,6 +145,10 @@ export interface TaskSpec {
   priority: number;
   /** At most this many of the task's instances (mapped items, and over all runs) at once; null = no limit. */
   maxActive: number | null;
+  /** Workers that serve this queue may take it; absent = "default". */
+  queue?: string;
+  /** Absent = no limit by key. */
+  concurrency?: ConcurrencySpec;
   /** Dataset ids. */
   reads: string[];
   emits: string[];
@@ -161,7 +177,10 @@ export interface DagSpec {
   end: string | null;
   catchup: Catchup;
   maxActiveRuns: number;
+  /** Task instances of one run at once. */
   maxActiveTasks: number;
+  /** Limit of running runs by key; absent = none. */
+  concurrency?: ConcurrencySpec;
   /** JSON Schema of the params, with defaults; null = none declared. */
   params: Json;
   datasets: DatasetSpec[];
@@ -187,4 +206,7 @@ export type Token =
   | { $param: string[] }
   | { $output: string; path: (string | number)[] }
   | { $item: string; path: (string | number)[] }
-  | { $run: "runId" | "dagId" | "logicalDate" | "intervalStart" | "intervalEnd" };
+  | { $run: RunFact };
+
+/** A fact of a run that a config may name. */
+export type RunFact = "runId" | "dagId" | "logicalDate" | "intervalStart" | "intervalEnd" | "partition";

@@ -1,9 +1,9 @@
 /** Makes the {@link ClaimedTask} of what the database's `claimed_tasks` answers. */
-import type { Json, TriggerRule } from "../dag/spec.ts";
+import type { Json, TaskRule } from "../dag/spec.ts";
 import type { ClaimedTask, Outcome } from "./work-types.ts";
 
 /** One upstream whose values are read: how each of its instances ended, in map order. */
-interface UpstreamRow {
+export interface UpstreamRow {
   readonly mapped: boolean;
   readonly ended: readonly { readonly state: string; readonly value: Json }[] | null;
 }
@@ -32,13 +32,14 @@ export function claimedTask(row: ClaimedRow): ClaimedTask {
   };
 }
 
-function inputOf(from: UpstreamRow | undefined, rule: TriggerRule): Json | Outcome | readonly Outcome[] {
+function inputOf(from: UpstreamRow | undefined, rule: TaskRule): Json | Outcome | readonly Outcome[] {
   if (rule === "all_success") return valueFrom(from);
   const outcomes = (from?.ended ?? []).map(outcomeOf);
   return from?.mapped ? outcomes : (outcomes[0] ?? { state: "none" });
 }
 
-function valueFrom(from: UpstreamRow | undefined): Json {
+/** The value of an upstream; of a mapped one the array of its values. */
+export function valueFrom(from: UpstreamRow | undefined): Json {
   const values = (from?.ended ?? []).map((ended) => ended.value ?? null);
   return from?.mapped ? values : (values[0] ?? null);
 }

@@ -8,6 +8,9 @@ const PLAIN_BYTES = 256;
 /** Longest text of a line, in characters. */
 const LINE_LIMIT = 65_536;
 
+/** States of an attempt in which more lines may come. */
+const UNENDED = new Set(["running", "deferred", "up_for_reschedule"]);
+
 interface ChunkRow {
   readonly first_line: number;
   readonly codec: string;
@@ -58,7 +61,7 @@ export async function readLog(sql: Sql, attemptId: string, fromLine: number, lim
   const last = fromLine + limit;
   const lines = chunks.rows.flatMap(decodeChunk).filter(({ line }) => line >= fromLine && line < last);
   const nextLine = (lines.at(-1)?.line ?? fromLine - 1) + 1;
-  return { lines, nextLine, complete: attempt.rows[0]?.state !== "running" && nextLine < last };
+  return { lines, nextLine, complete: !UNENDED.has(attempt.rows[0]?.state ?? "") && nextLine < last };
 }
 
 function decodeChunk(row: ChunkRow): (LogLine & { line: number })[] {

@@ -1,5 +1,6 @@
 /** Rows of `task_def` from a compiled DAG: what scheduling and claiming need, one row a task. */
 
+import { gatesOf } from "../dag/gates.ts";
 import type { DagSpec, TaskSpec } from "../dag/spec.ts";
 import { tokensIn } from "../dag/tokens.ts";
 
@@ -12,7 +13,24 @@ export interface TaskDefRow extends Readonly<Record<string, unknown>> {
 /** One row a task, in topological order. */
 export function taskDefRows(spec: DagSpec): TaskDefRow[] {
   const indexOf = new Map(spec.tasks.map((task) => [task.taskId, task.index]));
-  return spec.tasks.map((task) => taskDefRow(task, (taskId) => indexOf.get(taskId) as number));
+  const gates = gatesOf(spec.tasks);
+  const leaves = leavesOf(spec.tasks);
+  const maps = new Set(spec.tasks.filter(({ mapOver }) => mapOver !== null).map(({ taskId }) => taskId));
+  return spec.tasks.map((task) => ({
+    ...taskDefRow(task, (taskId) => indexOf.get(taskId) as number),
+    is_leaf: leaves.has(task.taskId),
+    gate_count: gates.get(task.index)?.length ?? 0,
+    gate_indexes: gates.get(task.index) ?? [],
+    // The map that it follows item by item.
+    follows_index: task.mapOver !== null && maps.has(task.mapOver) ? (indexOf.get(task.mapOver) as number) : null,
+  }));
+}
+
+/** Tasks that decide how a run ends: those with no downstream, teardowns whose failure is ignored left out, as in Airflow. */
+function leavesOf(tasks: readonly TaskSpec[]): Set<string> {
+  const counting = tasks.filter(({ onFailure }) => onFailure !== "ignore");
+  const above = new Set(counting.flatMap(({ upstream }) => upstream));
+  return new Set(counting.map(({ taskId }) => taskId).filter((taskId) => !above.has(taskId)));
 }
 
 function taskDefRow(task: TaskSpec, indexOf: (taskId: string) => number): TaskDefRow {
@@ -20,15 +38,15 @@ function taskDefRow(task: TaskSpec, indexOf: (taskId: string) => number): TaskDe
     task_index: task.index,
     task_id: task.taskId,
     kind: task.kind,
-    lane: task.kind === "operator" ? "operator" : "function",
+    lane: laneOf(task),
     map_over_index: task.mapOver === null ? null : indexOf(task.mapOver),
     operator: task.operator,
     inputs: task.inputs,
     value_indexes: [...valueTasks(task)].map(indexOf),
     branch_targets: task.branchTargets,
     rule: task.rule,
+    role: task.role ?? "work",
     upstream_count: task.upstream.length,
-    is_leaf: task.downstream.length === 0,
     retries: task.retry.retries,
     retry_delay_ms: task.retry.delayMs,
     retry_factor: task.retry.factor,
@@ -39,9 +57,18 @@ function taskDefRow(task: TaskSpec, indexOf: (taskId: string) => number): TaskDe
     pool_slots: task.poolSlots,
     priority: task.priority,
     max_active: task.maxActive,
+    queue: task.queue ?? "default",
+    concurrency: task.concurrency ?? null,
     emits: task.emits,
+    sensor: task.sensor ?? null,
     upstream_indexes: task.upstream.map(indexOf),
   };
+}
+
+/** Who takes it when it is queued: a worker's runners, a worker's host, or the scheduler. */
+function laneOf(task: TaskSpec): "function" | "operator" | "wait" {
+  if (task.operator === null) return "function";
+  return task.kind === "sensor" ? "wait" : "operator";
 }
 
 /** Tasks whose values this one reads: its inputs, and the outputs its operator's config names. */
