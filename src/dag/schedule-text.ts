@@ -35,7 +35,7 @@ export function scheduleDescription(schedule: ScheduleSpec | null): string {
   }
 }
 
-const CONSUMED = { pending: "", each: ", a run an event" };
+const CONSUMED = { pending: "", each: ", a run an event", partition: ", a run a partition" };
 const CLOSED = { none: "", skip: ", business days only", nextBusinessDay: ", moved to business days" };
 
 const UNITS = [

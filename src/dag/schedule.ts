@@ -90,7 +90,8 @@ export function continuous(
 
 /**
  * A run when datasets have new events: a dataset, {@link all} or {@link any}. `consume: "pending"` (default) makes one run of
- * all events waiting, `"each"` one run an event, whose `extra` becomes the run's params.
+ * all events waiting, `"each"` one run an event, whose `extra` becomes the run's params, `"partition"` one run for every
+ * partition of which the condition holds: with `all`, when each dataset has an event of that partition.
  */
 export function onDatasets(
   condition: DatasetLike | DatasetExpression,

@@ -2,7 +2,7 @@
 import { QflowError } from "../errors.ts";
 import { dagError } from "./call-site.ts";
 import { nameOf, tokenOf } from "./refs.ts";
-import type { Json, Token } from "./spec.ts";
+import type { Json, RunFact, Token } from "./spec.ts";
 
 /** A path inside a config: object keys and array positions. */
 export type ConfigPath = readonly (string | number)[];
@@ -11,7 +11,9 @@ export type ConfigPath = readonly (string | number)[];
 export interface TokenValues {
   readonly params: Json;
   readonly outputs: Readonly<Record<string, Json>>;
-  readonly run: Readonly<Record<"runId" | "dagId" | "logicalDate" | "intervalStart" | "intervalEnd", string | null>>;
+  /** The item of a mapped instance; absent where the task is not mapped. */
+  readonly item?: Json;
+  readonly run: Readonly<Record<RunFact, string | null>>;
 }
 
 /** The same config with every reference replaced by its token. Throws DAG_INVALID where something is not JSON. */
@@ -56,6 +58,7 @@ function resolve(token: Token, values: TokenValues): Json {
 function lookUp(token: Token, values: TokenValues): Json | undefined {
   if ("$param" in token) return at(values.params, token.$param);
   if ("$run" in token) return values.run[token.$run];
+  if ("$item" in token) return at(values.item, token.path);
   return at(Object.hasOwn(values.outputs, token.$output) ? values.outputs[token.$output] : undefined, token.path);
 }
 
@@ -69,7 +72,7 @@ function at(value: Json | undefined, path: ConfigPath): Json | undefined {
 }
 
 function isToken(value: object): value is Token {
-  return Object.hasOwn(value, "$param") || Object.hasOwn(value, "$output") || Object.hasOwn(value, "$run");
+  return Object.hasOwn(value, "$param") || Object.hasOwn(value, "$output") || Object.hasOwn(value, "$item") || Object.hasOwn(value, "$run");
 }
 
 function isPlain(value: object): boolean {

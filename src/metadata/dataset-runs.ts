@@ -7,6 +7,8 @@ export interface DatasetConsumer {
   readonly dagId: string;
   readonly versionId: number;
   readonly spec: DagSpec;
+  /** Whether its schedule has changed since its events were looked at. */
+  readonly replan: boolean;
   /** How many runs it may get now. */
   readonly room: number;
   /** The database's clock. */
@@ -23,13 +25,14 @@ export interface WaitingEvent {
 /** Most events of one dataset that one look takes; the rest waits for the next. Many of one must not hide those of another. */
 const EVENT_LIMIT = 10_000;
 
-/** Names of unpaused DAGs with waiting events and room for a run. */
+/** Names of unpaused DAGs with events to look at and room for a run. */
 export async function waitingConsumers(sql: Sql): Promise<string[]> {
   const result = await sql.query<{ dag_id: string }>(
     `select d.dag_id from dag d
-     where d.active and not d.paused and d.schedule ->> 'kind' = 'datasets'
-       and exists (select from dataset_cursor c where c.dag_id = d.dag_id
+     where d.active and not d.paused and d.schedule ->> 'kind' = 'datasets' and (d.plan_pending
+       or exists (select from dataset_cursor c where c.dag_id = d.dag_id
          and exists (select from dataset_event e where e.dataset = c.dataset and e.id > c.event_id))
+       or exists (select from dataset_waiting w where w.dag_id = d.dag_id and (w.ready or d.schedule ->> 'consume' <> 'partition')))
        and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running')) < d.max_active_runs
      order by d.dag_id`,
   );
@@ -45,7 +48,7 @@ export async function lockConsumer(sql: Sql, dagId: string): Promise<DatasetCons
   if (locked.rowCount === 0) return null;
   // Counted in a statement after the one that took the lock.
   const result = await sql.query<DatasetConsumer>(
-    `select d.dag_id as "dagId", v.id::float8 as "versionId", v.spec, now() as now, d.max_active_runs - (
+    `select d.dag_id as "dagId", v.id::float8 as "versionId", v.spec, now() as now, d.plan_pending as replan, d.max_active_runs - (
        select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running'))::integer as room
      from dag d join dag_version v on v.id = d.version_id where d.dag_id = $1`,
     [dagId],
@@ -53,13 +56,26 @@ export async function lockConsumer(sql: Sql, dagId: string): Promise<DatasetCons
   return result.rows[0] ?? null;
 }
 
-/** The consumer's waiting events in the order they were recorded. */
+/** Marks the consumer's schedule as looked at. */
+export async function markPlanned(sql: Sql, dagId: string): Promise<void> {
+  await sql.query("update dag set plan_pending = false where dag_id = $1", [dagId]);
+}
+
+/**
+ * The consumer's waiting events in the order they were recorded: those after its cursors, and those that its cursors passed while
+ * it was scheduled by partitions.
+ */
 export async function waitingEvents(sql: Sql, dagId: string): Promise<WaitingEvent[]> {
   const result = await sql.query<WaitingEvent>(
     `select e.id::float8 as id, e.dataset, e.extra from dataset_cursor c
      cross join lateral (
        select * from dataset_event e where e.dataset = c.dataset and e.id > c.event_id order by e.id limit $2) e
-     where c.dag_id = $1 order by e.id`,
+     where c.dag_id = $1
+     union all
+     select w.event_id::float8, w.dataset, e.extra from (
+       select * from dataset_waiting where dag_id = $1 order by event_id limit $2) w
+     join dataset_event e on e.id = w.event_id
+     order by id`,
     [dagId, EVENT_LIMIT],
   );
   return result.rows;
@@ -75,8 +91,10 @@ export async function consumeEvents(
   await sql.query(
     `with taken as (
        insert into dag_run_event (dag_run_id, event_id) select $2, e from unnest($3::bigint[]) e
+     ), passed as (
+       delete from dataset_waiting where dag_id = $1 and event_id = any ($3)
      )
-     update dataset_cursor c set event_id = m.id
+     update dataset_cursor c set event_id = greatest(c.event_id, m.id)
      from (select dataset, max(id) as id from dataset_event where id = any ($3) group by dataset) m
      where c.dag_id = $1 and c.dataset = m.dataset`,
     [dagId, runKey, eventIds],

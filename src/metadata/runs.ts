@@ -71,12 +71,14 @@ export interface NewRun {
   readonly conf: Json;
   readonly params: Json;
   readonly by: string;
+  /** The partition of its data that it is for. */
+  readonly partition?: string | null;
 }
 
 /** Stores a run with all its task instances; null where its id or (scheduled) its tick is taken. */
 export async function insertRun(sql: Sql, run: NewRun): Promise<number | null> {
   const result = await sql.query<{ id: number | null }>(
-    "select create_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)::float8 as id",
+    "select create_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, p_partition => $12)::float8 as id",
     [
       run.dagId,
       run.runId,
@@ -89,6 +91,7 @@ export async function insertRun(sql: Sql, run: NewRun): Promise<number | null> {
       JSON.stringify(run.conf ?? {}),
       JSON.stringify(run.params),
       run.by,
+      run.partition ?? null,
     ],
   );
   return result.rows[0]?.id ?? null;

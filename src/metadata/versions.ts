@@ -143,13 +143,25 @@ async function upsertDag(sql: Sql, file: string, spec: DagSpec): Promise<string 
     values,
   );
   await placeCursors(sql, spec);
+  if (spec.schedule === null || spec.schedule.kind === "datasets") await forgetTicks(sql, spec.dagId);
   return result.rows[0]?.version_id ?? null;
+}
+
+/** No clock makes its runs (any more). */
+async function forgetTicks(sql: Sql, dagId: string): Promise<void> {
+  await sql.query(
+    `update dag set next_run_after = null, next_logical_date = null, next_interval_start = null, next_interval_end = null,
+       plan_pending = plan_pending and schedule <> 'null'
+     where dag_id = $1 and (next_run_after is not null or schedule = 'null' and plan_pending)`,
+    [dagId],
+  );
 }
 
 /** A consumer sees the events that come after it first named the dataset. */
 async function placeCursors(sql: Sql, spec: DagSpec): Promise<void> {
   const datasets = spec.schedule?.kind === "datasets" ? datasetsIn(spec.schedule.condition) : [];
   await sql.query("delete from dataset_cursor where dag_id = $1 and dataset <> all ($2)", [spec.dagId, datasets]);
+  await sql.query("delete from dataset_waiting where dag_id = $1 and dataset <> all ($2)", [spec.dagId, datasets]);
   if (datasets.length === 0) return;
   await sql.query("select pg_advisory_xact_lock(dataset_lock())");
   await sql.query(

@@ -1,5 +1,5 @@
 /** Which waiting dataset events start a run. Pure. */
-import type { DatasetCondition, DatasetConsumption, Json } from "../dag/spec.ts";
+import type { DatasetCondition, Json } from "../dag/spec.ts";
 
 /** An event that a consumer has not had; ids ascend in the order of recording. */
 export interface Waiting {
@@ -19,7 +19,7 @@ export interface DatasetRunPlan {
  * an event (of a condition with `all`: one event of each), oldest first, whose conf is the event's `extra`.
  */
 export function planDatasetRuns(
-  schedule: { readonly condition: DatasetCondition; readonly consume: DatasetConsumption },
+  schedule: { readonly condition: DatasetCondition; readonly consume: "pending" | "each" },
   waiting: readonly Waiting[],
   room: number,
 ): DatasetRunPlan[] {
@@ -35,6 +35,13 @@ export function planDatasetRuns(
     rest = rest.filter((event) => !events.includes(event));
   }
   return runs;
+}
+
+/** Whether a condition holds where these datasets have new events. */
+export function holds(condition: DatasetCondition, datasets: ReadonlySet<string>): boolean {
+  if ("dataset" in condition) return datasets.has(condition.dataset);
+  if ("any" in condition) return condition.any.some((part) => holds(part, datasets));
+  return condition.all.every((part) => holds(part, datasets));
 }
 
 /** The oldest events that satisfy a condition, in order; null where it does not hold. */

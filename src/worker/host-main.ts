@@ -57,6 +57,7 @@ async function execute(task: ClaimedTask, signal: AbortSignal): Promise<TaskResu
   const config = resolveTokens(task.operator.config, {
     params: task.params,
     outputs: task.outputs,
+    ...(task.mapIndex >= 0 ? { item: task.item } : {}),
     run: {
       runId: task.runId,
       dagId: task.dagId,

@@ -56,7 +56,14 @@ test("references resolve to params, outputs and facts of the run", (t) => {
     d: undefined,
     e: [1, null],
   });
-  const run = { runId: "r", dagId: "d", logicalDate: "2026-01-01T00:00:00Z", intervalStart: null, intervalEnd: null };
+  const run = {
+    runId: "r",
+    dagId: "d",
+    logicalDate: "2026-01-01T00:00:00Z",
+    intervalStart: null,
+    intervalEnd: null,
+    partition: null,
+  };
   const resolved = resolveTokens(config, { params: { batch: "7" }, outputs: { land: { files: [] } }, run });
   t.deepEqual(resolved, { a: "7", b: [], c: "2026-01-01T00:00:00Z", e: [1, null] });
   t.throws(() => resolveTokens(config, { params: {}, outputs: {}, run }), { code: "REFERENCE_UNRESOLVED" });

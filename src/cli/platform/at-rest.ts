@@ -115,8 +115,11 @@ async function untilIdle(database: Database, say: (text: string) => void, signal
 }
 
 /** Whether the events that wait are enough for a run. */
-function isDue({ schedule, datasets }: WaitingConsumer): boolean {
+function isDue({ schedule, datasets, ready }: WaitingConsumer): boolean {
   if (schedule.kind !== "datasets") return false;
+  const { condition, consume } = schedule;
+  // Events after the cursors have not been put to their partitions yet.
+  if (consume === "partition") return ready || datasets.length > 0;
   const waiting = datasets.map((dataset, id) => ({ id, dataset, extra: null }));
-  return planDatasetRuns(schedule, waiting, 1).length > 0;
+  return planDatasetRuns({ condition, consume }, waiting, 1).length > 0;
 }

@@ -8,6 +8,8 @@ export interface WaitingConsumer {
   readonly schedule: ScheduleSpec;
   /** Datasets with events it has not consumed. */
   readonly datasets: readonly string[];
+  /** Whether a partition is complete that has no run yet; of DAGs that run once a partition. */
+  readonly ready: boolean;
 }
 
 /** A run that has not ended, or ended in failure. */
@@ -40,11 +42,15 @@ export async function failedRuns(sql: Sql, afterId: number): Promise<NotableRun[
 /** Active DAGs that are not paused and have events waiting. */
 export async function waitingConsumers(sql: Sql): Promise<WaitingConsumer[]> {
   const found = await sql.query<WaitingConsumer>(
-    `select d.dag_id as "dagId", d.schedule, array_agg(c.dataset) as datasets
-       from dag d join dataset_cursor c using (dag_id)
+    `select d.dag_id as "dagId", d.schedule, coalesce(array_agg(c.dataset) filter (where c.waits), '{}') as datasets, w.ready
+       from dag d
+       cross join lateral (
+         select dataset, exists (select from dataset_event e where e.dataset = k.dataset and e.id > k.event_id) as waits
+         from dataset_cursor k where k.dag_id = d.dag_id) c
+       cross join lateral (
+         select exists (select from dataset_waiting w where w.dag_id = d.dag_id and w.ready) as ready) w
       where d.active and not d.paused and d.schedule ->> 'kind' = 'datasets'
-        and exists (select from dataset_event e where e.dataset = c.dataset and e.id > c.event_id)
-      group by d.dag_id`,
+      group by d.dag_id, w.ready having w.ready or bool_or(c.waits)`,
   );
   return found.rows;
 }
