@@ -1808,6 +1808,7 @@ declare
   room integer;
   quota integer := p_quota;
   head task_instance;
+  stretch record;
   n integer;
   ids bigint[];
 begin
@@ -1816,9 +1817,18 @@ begin
   into room from dag_run r join dag_version v on v.id = r.version_id where r.id = p_run;
   head.task_index := -1;
   while quota > 0 and room > 0 and slots > 0 loop
+    select * into stretch from pick_stretch(p_lane, p_pool, p_queue, p_rank, p_dag, p_run, head.task_index, least(quota, room), slots,
+      picked);
+    n := cardinality(stretch.ids);
+    quota := quota - n;
+    room := room - n;
+    slots := slots - stretch.used;
+    picked := picked || stretch.ids;
+    exit when stretch.ended or quota = 0 or room = 0 or slots = 0;
+    -- The next task has a limit of its own, or takes too many slots: it is passed over as a whole where it may not start.
     select * into head from task_instance t
     where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
-      and t.dag_run_id = p_run and t.task_index > head.task_index
+      and t.dag_run_id = p_run and t.task_index > coalesce(stretch.last, head.task_index)
     order by t.task_index, t.id limit 1;
     exit when not found;
     n := least(quota, room, slots / head.pool_slots, task_room(head, picked));
@@ -1877,6 +1887,24 @@ begin
     perform note_turn(p_lane, p_pool, p_queue, '', served);
   end if;
 end
+$function$;
+CREATE OR REPLACE FUNCTION public.pick_stretch(p_lane text, p_pool text, p_queue text, p_rank bigint, p_dag text, p_run bigint, p_after integer, p_limit integer, p_slots integer, p_picked bigint[], OUT ids bigint[], OUT used integer, OUT last integer, OUT ended boolean)
+ RETURNS record
+ LANGUAGE sql
+AS $function$
+  select coalesce(array_agg(id order by n) filter (where fits), '{}'), coalesce(sum(pool_slots) filter (where fits), 0)::integer,
+    max(task_index) filter (where fits), count(*) < p_limit and coalesce(bool_and(fits), true)
+  from (
+    select w.id, w.task_index, w.pool_slots, row_number() over first_to_this as n,
+      bool_and(w.max_active is null and w.concurrency_key is null) over first_to_this
+        and sum(w.pool_slots) over first_to_this <= p_slots as fits
+    from (
+      select t.id, t.task_index, t.pool_slots, t.max_active, t.concurrency_key from task_instance t
+      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
+        and t.dag_run_id = p_run and t.task_index > p_after and t.id <> all (p_picked)
+      order by t.task_index, t.id limit p_limit for no key update skip locked) w
+    window first_to_this as (order by w.task_index, w.id rows unbounded preceding)
+  ) waiting
 $function$;
 CREATE OR REPLACE FUNCTION public.poke_delay(def task_def, polls integer)
  RETURNS interval
