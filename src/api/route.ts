@@ -23,7 +23,7 @@ export interface Call<P, Q, B> {
   readonly principal: Principal;
   readonly api: ApiContext;
   readonly raw: { readonly request: Request; readonly response: Response };
-  /** Runs a change and its audit row in one transaction, to which everything that `work` does with its database belongs. */
+  /** See {@link ../metadata/audited.ts}: a change and its audit row; one row also where it throws. */
   mutate<T>(entry: Omit<AuditEntry, "actor">, work: (database: Database) => Promise<T>): Promise<T>;
 }
 

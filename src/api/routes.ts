@@ -3,6 +3,7 @@ import { actionRoutes } from "./airflow/action-routes.ts";
 import { dagRoutes } from "./airflow/dag-routes.ts";
 import { platformRoutes, unsupportedRoutes } from "./airflow/platform-routes.ts";
 import { runRoutes } from "./airflow/run-routes.ts";
+import { taskActionRoutes } from "./airflow/task-action-routes.ts";
 import { taskRoutes } from "./airflow/task-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
@@ -28,6 +29,7 @@ export const allRoutes: readonly Route[] = [
   document,
   ...loginRoutes,
   ...actionRoutes,
+  ...taskActionRoutes,
   ...dagRoutes,
   ...runRoutes,
   ...logRoutes,

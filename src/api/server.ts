@@ -6,9 +6,8 @@ import manifest from "../../package.json" with { type: "json" };
 import type { Config } from "../config.ts";
 import type { Connection } from "../dag/operator.ts";
 import { QflowError } from "../errors.ts";
-import { writeAudit } from "../metadata/access.ts";
+import { audited } from "../metadata/audited.ts";
 import type { Database } from "../metadata/database.ts";
-import { joined } from "../metadata/joined.ts";
 import { jsonBody, lineageBody } from "./body.ts";
 import { errorHandler, invalidRequest } from "./failure.ts";
 import { admit, refuseForeignHost, securityHeaders } from "./guard.ts";
@@ -110,12 +109,7 @@ async function answer(route: Route, api: ApiContext, request: Request, response:
     principal,
     api,
     raw: { request, response },
-    mutate: (entry, work) =>
-      api.database.transaction(async (sql) => {
-        const done = await work(joined(api.database, sql));
-        await writeAudit(sql, { ...entry, actor: principal.name });
-        return done;
-      }),
+    mutate: (entry, work) => audited(api.database, { ...entry, actor: principal.name }, work),
   });
   if (result !== undefined) response.status(route.status ?? 200).json(result);
 }

@@ -139,12 +139,14 @@ export interface AuditEntry {
   readonly runId?: string;
   readonly taskId?: string;
   readonly details?: Readonly<Record<string, unknown>>;
+  /** Code of the error where the call failed and changed nothing. */
+  readonly error?: string;
 }
 
 /** Records a mutating call; `sql` is the transaction of the change. */
 export async function writeAudit(sql: Sql, entry: AuditEntry): Promise<void> {
   await sql.query(
-    "insert into audit_log (actor, action, dag_id, run_id, task_id, details) values ($1, $2, $3, $4, $5, $6)",
+    "insert into audit_log (actor, action, dag_id, run_id, task_id, details, error) values ($1, $2, $3, $4, $5, $6, $7)",
     [
       entry.actor,
       entry.action,
@@ -152,6 +154,7 @@ export async function writeAudit(sql: Sql, entry: AuditEntry): Promise<void> {
       entry.runId ?? null,
       entry.taskId ?? null,
       entry.details ? JSON.stringify(entry.details) : null,
+      entry.error ?? null,
     ],
   );
 }

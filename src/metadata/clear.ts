@@ -1,87 +1,140 @@
-/** Doing ended task instances again: the affected set first, then the change. */
+/** Doing task instances again: the affected set first, then the change. */
 import { QflowError } from "../errors.ts";
+import { type AffectedInstance, affectedInstances, CLEARABLE, type InstanceChoice, isSameSet } from "./affected.ts";
 import type { Database, Sql } from "./database.ts";
+import { rebindToLatest, type VersionDiff } from "./rebind.ts";
 import { runKey } from "./runs.ts";
-import type { TaskState } from "./task-states.ts";
 import { wakeWith } from "./wake.ts";
 
-/** Which instances of a run are to be done again. */
-export interface ClearRequest {
-  readonly dagId: string;
-  readonly runId: string;
-  /** Default: every task. */
-  readonly taskIds?: readonly string[];
-  readonly mapIndexes?: readonly number[];
-  /** Only those in one of these states (default: all ended ones). */
-  readonly states?: readonly TaskState[];
-  /** Which relatives are done again with them. Default: downstream, without which a new value would reach nobody. */
-  readonly relatives?: "none" | "downstream" | "upstream" | "both";
+export type { AffectedInstance } from "./affected.ts";
+
+/** Which instances of a run are to be done again, and how. */
+export interface ClearRequest extends InstanceChoice {
+  /** Default: downstream, without which a new value would reach nobody. */
+  readonly relatives?: NonNullable<InstanceChoice["relatives"]>;
+  /** What about instances that wait or run: refuse the whole call (default), or end them first. */
+  readonly unended?: "refuse" | "cancel";
+  /** Default: the version the run is pinned to. `latest` binds the run to its DAG's newest version. */
+  readonly version?: "pinned" | "latest";
+  /** `nothing` = no ended instance: only what the latest version adds. Default: what is chosen. */
+  readonly only?: "chosen" | "nothing";
 }
 
-/** An instance that a clear concerns. */
-export interface AffectedInstance {
-  readonly id: number;
-  readonly taskId: string;
-  readonly mapIndex: number;
-  readonly state: TaskState;
+/** What a clear does. */
+export interface ClearReport {
+  /** Instances that are done again, with the states they were in. */
+  readonly affected: readonly AffectedInstance[];
+  /** How the version changes; null where it does not. */
+  readonly diff: VersionDiff | null;
 }
 
-/** What {@link clearTasks} would do; changes nothing. Throws NOT_FOUND. */
-export async function previewClear(sql: Sql, request: ClearRequest): Promise<AffectedInstance[]> {
-  const run = await runKey(sql, request.dagId, request.runId);
-  const relatives = request.relatives ?? "downstream";
-  const result = await sql.query<AffectedInstance>(
-    `with recursive base as (
-       select t.* from task_instance t
-       where t.dag_run_id = $1 and ($2::text[] is null or t.task_id = any ($2)) and ($3::integer[] is null or t.map_index = any ($3))
-         and ($4::text[] is null or t.state = any ($4)) and t.state <> 'none'
-     ), down as (
-       select version_id, task_index from base
-       union
-       select d.version_id, e.downstream_index from down d
-       join task_edge e on e.version_id = d.version_id and e.upstream_index = d.task_index where $5
-     ), up as (
-       select version_id, task_index from base
-       union
-       select u.version_id, e.upstream_index from up u
-       join task_edge e on e.version_id = u.version_id and e.downstream_index = u.task_index where $6
-     )
-     select t.id::float8 as id, t.task_id as "taskId", t.map_index as "mapIndex", t.state from task_instance t
-     where t.dag_run_id = $1 and t.state <> 'none' and (t.id in (select id from base)
-       or t.task_index not in (select task_index from base)
-         and (t.task_index in (select task_index from down) or t.task_index in (select task_index from up)))
-     order by t.task_index, t.map_index`,
-    [
-      run,
-      request.taskIds ?? null,
-      request.mapIndexes ?? null,
-      request.states ?? null,
-      relatives === "downstream" || relatives === "both",
-      relatives === "upstream" || relatives === "both",
-    ],
-  );
-  return result.rows;
+/** Thrown inside a transaction whose changes are only to be looked at. */
+class Unwanted extends Error {
+  readonly report: ClearReport;
+
+  constructor(report: ClearReport) {
+    super("a preview changes nothing");
+    this.report = report;
+  }
+}
+
+/** What {@link clearTasks} would do; changes nothing. Throws NOT_FOUND, CONFLICT, PARAMS_INVALID as the change would. */
+export async function previewClear(database: Database, request: ClearRequest): Promise<ClearReport> {
+  if (request.version !== "latest") {
+    const key = await runKey(database, request.dagId, request.runId);
+    return { affected: await chosen(database, key, request), diff: null };
+  }
+  try {
+    // What a newer version makes of a run is known when it is bound to it: done, looked at, and taken back.
+    return await database.transaction(async (sql) => {
+      throw new Unwanted(await rebound(sql, await runKey(sql, request.dagId, request.runId), request));
+    });
+  } catch (error) {
+    if (error instanceof Unwanted) return error.report;
+    throw error;
+  }
 }
 
 /**
- * Lets ended instances be done again, by the code version their run is pinned to; attempts and history stay. The run goes
- * on. Throws NOT_FOUND, CONFLICT (one of them has not ended).
+ * Lets instances be done again; attempts and history stay, and the run goes on. Of two callers, or a caller and the end of a
+ * task, one wins. Throws NOT_FOUND, CONFLICT (an instance has not ended, or the run changed meanwhile), PARAMS_INVALID (the
+ * latest version does not take the run's conf).
  */
-export async function clearTasks(database: Database, request: ClearRequest): Promise<AffectedInstance[]> {
+export async function clearTasks(database: Database, request: ClearRequest): Promise<ClearReport> {
   return database.transaction(async (sql) => {
-    const affected = await previewClear(sql, request);
-    if (affected.length === 0) return [];
-    const run = await runKey(sql, request.dagId, request.runId);
-    await sql.query("select clear_instances($1, $2)", [run, affected.map(({ id }) => id)]).catch(asConflict);
+    const key = await runKey(sql, request.dagId, request.runId);
+    const report = request.version === "latest" ? await rebound(sql, key, request) : await unchanged(sql, key, request);
+    const ids = report.affected.map(({ id }) => id);
+    if (ids.length === 0 && report.diff === null) return report;
+    await sql.query("select clear_instances($1, $2)", [key, ids]);
     await wakeWith(sql, "qflow_work");
-    return affected;
+    return report;
   });
 }
+
+function chosen(sql: Sql, key: number, request: ClearRequest): Promise<AffectedInstance[]> {
+  if (request.only === "nothing") return Promise.resolve([]);
+  return affectedInstances(sql, key, { relatives: "downstream", ...request }, CLEARABLE);
+}
+
+/** What is chosen, under the run's lock, and the same as before it. */
+async function unchanged(sql: Sql, key: number, request: ClearRequest): Promise<ClearReport> {
+  const before = await chosen(sql, key, request);
+  await sql.query("select lock_run($1)", [key]);
+  const affected = await chosen(sql, key, request);
+  if (!isSameSet(before, affected)) throw changedMeanwhile(request);
+  await refuseUnended(sql, key, affected, request);
+  return { affected, diff: null };
+}
+
+function changedMeanwhile({ dagId, runId }: ClearRequest): QflowError {
+  return new QflowError("CONFLICT", `run ${runId} of DAG ${dagId} changed while it was looked at`);
+}
+
+async function refuseUnended(
+  sql: Sql,
+  key: number,
+  affected: readonly AffectedInstance[],
+  request: ClearRequest,
+): Promise<void> {
+  if (request.unended === "cancel") return;
+  const ids = affected.map(({ id }) => id);
+  await sql.query("select refuse_unended($1, $2)", [key, ids]).catch(asConflict);
+}
+
+/** Binds the run to the latest version, then chooses in its graph. */
+async function rebound(sql: Sql, key: number, request: ClearRequest): Promise<ClearReport> {
+  await sql.query("select lock_run($1)", [key]);
+  const whole = await affectedInstances(sql, key, {}, CLEARABLE);
+  const unended = whole.filter(({ state }) => !ENDED.has(state));
+  await refuseUnended(sql, key, unended, request);
+  const inOldGraph = await chosen(sql, key, request);
+  await sql.query("select withdraw_instances($1, $2, 'cleared')", [key, unended.map(({ id }) => id)]);
+  const { diff, reshaped } = await rebindToLatest(sql, key);
+  const inNewGraph = await affectedInstances(sql, key, laterChoice(request, diff), CLEARABLE);
+  const ids = new Set([...reshaped, ...[...unended, ...inOldGraph, ...inNewGraph].map(({ id }) => id)]);
+  const before = new Map(whole.map((one) => [one.id, one.state]));
+  const present = await affectedInstances(sql, key, {}, [...CLEARABLE, "none"]);
+  const affected = present.flatMap((one) => {
+    const state = before.get(one.id);
+    return state !== undefined && ids.has(one.id) ? [{ ...one, state }] : [];
+  });
+  return { affected, diff };
+}
+
+/** What is chosen in the new graph: tasks that are gone cannot be named there. */
+function laterChoice(request: ClearRequest, diff: VersionDiff | null): Omit<InstanceChoice, "dagId" | "runId"> {
+  if (request.only === "nothing") return { tasks: [] };
+  const tasks = request.tasks?.filter(({ taskId }) => !diff?.removed.includes(taskId));
+  return { relatives: "downstream", ...request, ...(tasks ? { tasks } : {}) };
+}
+
+const ENDED: ReadonlySet<string> = new Set(["success", "failed", "skipped", "upstream_failed", "removed"]);
 
 function asConflict(error: Error & { code?: string }): never {
   if (error.code !== "QF002") throw error;
   throw new QflowError("CONFLICT", error.message, {
     cause: error,
-    remedy: "Cancel the run, or wait until the task has ended.",
+    remedy: "Wait until it has ended, or clear it with what is running: that ends it first.",
   });
 }

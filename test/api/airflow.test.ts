@@ -112,12 +112,44 @@ test("clear: a dry run lists, the real one runs again; cancel ends a run", async
   const cancelled = await call("PATCH", "/api/v2/dags/shop/dagRuns/one", { state: "failed", note: "enough" });
   t.is(cancelled.body.state, "failed");
   t.is(cancelled.body.note, "enough");
-  t.is((await call("PATCH", "/api/v2/dags/shop/dagRuns/one", { state: "success" })).status, 501);
-  const actions = await db.query<{ action: string }>("select action from audit_log order by audit_id");
+  t.is((await call("PATCH", "/api/v2/dags/shop/dagRuns/one", { state: "success" })).body.state, "success");
+  t.is((await call("PATCH", "/api/v2/dags/shop/dagRuns/two", { state: "success" })).status, 404);
+  const actions = await db.query("select action, error from audit_log order by audit_id");
   t.deepEqual(
-    actions.rows.map((row) => row.action),
-    ["run.trigger", "run.clear", "run.patch"],
+    actions.rows.map((row) => [row.action, row.error]),
+    [
+      ["run.trigger", null],
+      ["run.clear", null],
+      ["run.patch", null],
+      ["run.patch", null],
+      ["run.patch", "NOT_FOUND"],
+    ],
+    "one row a call, also of one that failed",
   );
+});
+
+test("mark: a dry run lists, the real one changes; a note is kept; a running try is refused where it is to be", async (t) => {
+  const { db, as } = await startTestApi(t);
+  await deploy(db, SPEC);
+  const call = await as("user");
+  await call("POST", "/api/v2/dags/shop/dagRuns", { dag_run_id: "one" });
+  await work(db, (task) => (task.taskId === "load" ? FAILED : success()));
+  const base = "/api/v2/dags/shop/dagRuns/one/taskInstances";
+  const dry = await call("PATCH", `${base}/load/dry_run`, { new_state: "success" });
+  t.deepEqual(
+    dry.body.task_instances.map((one: { task_id: string; state: string }) => [one.task_id, one.state]),
+    [["load", "failed"]],
+  );
+  t.is((await call("PATCH", `${base}/load/dry_run`, {})).status, 422);
+  const marked = await call("PATCH", `${base}/load`, { new_state: "success", note: "loaded by hand" });
+  t.is(marked.body.task_instances[0].state, "success");
+  t.is((await call("GET", `${base}/load`)).body.note, "loaded by hand");
+  t.is((await call("GET", `${base}/check`)).body.state, "queued");
+  const refused = { dag_run_id: "one", task_ids: ["check"], only_failed: false, dry_run: false };
+  const path = "/api/v2/dags/shop/clearTaskInstances";
+  t.is((await call("POST", path, { ...refused, prevent_running_task: true })).status, 409);
+  t.is((await call("POST", path, refused)).body.total_entries, 1);
+  t.is((await call("PATCH", `${base}/nope`, { new_state: "success" })).status, 404);
 });
 
 test("logs: pages by line, a token goes on while the try runs, plain text on request", async (t) => {

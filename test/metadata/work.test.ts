@@ -269,14 +269,14 @@ test("clearing does the chosen tasks and what follows them again, with a count o
   ]);
   const first = await runOnce(db, spec, (task) => (task.taskId === "list" ? success([1, 2, 3]) : success(task.item)));
   const runId = taskOf(first.ran, "list").runId;
-  const preview = await previewClear(db, { dagId: "d", runId, taskIds: ["list"] });
+  const preview = await previewClear(db, { dagId: "d", runId, tasks: [{ taskId: "list" }] });
   t.deepEqual(
-    preview.map((one) => `${one.taskId} ${one.mapIndex}`),
+    preview.affected.map((one) => `${one.taskId} ${one.mapIndex}`),
     ["list -1", "each 0", "each 1", "each 2", "end -1"],
   );
-  await clearTasks(db, { dagId: "d", runId, taskIds: ["list"] });
+  await clearTasks(db, { dagId: "d", runId, tasks: [{ taskId: "list" }] });
   t.is((await statesOf(db, first.key)).run, "running");
-  await t.throwsAsync(clearTasks(db, { dagId: "d", runId, taskIds: ["list"] }), { code: "CONFLICT" });
+  await t.throwsAsync(clearTasks(db, { dagId: "d", runId, tasks: [{ taskId: "list" }] }), { code: "CONFLICT" });
   const again = await work(db, (task) => (task.taskId === "list" ? success([7, 8]) : success(task.item)));
   t.deepEqual(taskOf(again, "end").inputs, { all: [7, 8] });
   t.is(taskOf(again, "list").tryNumber, 2);
@@ -284,8 +284,8 @@ test("clearing does the chosen tasks and what follows them again, with a count o
     run: "success",
     tasks: { list: "success", "each[0]": "success", "each[1]": "success", end: "success", aside: "success" },
   });
-  const only = await clearTasks(db, { dagId: "d", runId, taskIds: ["each"], mapIndexes: [1], relatives: "none" });
-  t.is(only.length, 1);
+  const only = await clearTasks(db, { dagId: "d", runId, tasks: [{ taskId: "each", mapIndex: 1 }], relatives: "none" });
+  t.is(only.affected.length, 1);
   t.is((await work(db, () => success())).length, 1);
   t.is((await statesOf(db, first.key)).run, "success");
 });

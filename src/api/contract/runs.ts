@@ -46,7 +46,7 @@ export const triggerRun = z
   })
   .meta({ id: "TriggerDAGRun" });
 
-/** `PATCH …/dagRuns/{run}`: `failed` cancels a run that is going, `queued` does all of an ended one again; `success` answers 501. */
+/** `PATCH …/dagRuns/{run}`: `failed` cancels a run that is going, `queued` does all of an ended one again. */
 export const patchRun = z
   .strictObject({ state: z.enum(["success", "failed", "queued"]).optional(), note: z.string().max(1000).nullish() })
   .meta({ id: "PatchDAGRun" });
@@ -54,13 +54,14 @@ export const patchRun = z
 /** What Airflow's clients always send; only `false` is understood. */
 const notYet = z.literal(false).nullish();
 
-/** `POST …/dagRuns/{run}/clear`. Airflow's default is a dry run. */
+/** `POST …/dagRuns/{run}/clear`. Airflow's default is a dry run. What runs is ended first. */
 export const clearRun = z
   .strictObject({
     dry_run: z.boolean().default(true),
     only_failed: z.boolean().default(false),
-    only_new: notYet,
-    run_on_latest_version: notYet,
+    /** Binds the run to the newest version, and does only what that adds. */
+    only_new: z.boolean().default(false),
+    run_on_latest_version: z.boolean().nullish(),
   })
   .meta({ id: "ClearDAGRun" });
 
@@ -76,14 +77,27 @@ export const clearTasks = z
     include_downstream: z.boolean().default(false),
     include_future: notYet,
     include_past: notYet,
-    only_running: notYet,
-    run_on_latest_version: notYet,
+    only_running: z.boolean().default(false),
+    /** Binds the run to the newest version of its DAG: what it adds is done, what it lacks becomes `removed`. */
+    run_on_latest_version: z.boolean().nullish(),
     /** The run always goes on. */
     reset_dag_runs: z.literal(true).nullish(),
-    /** A running instance is never cleared: that answers 409. */
+    /** Answers 409 where one of them waits or runs; otherwise that is ended first. */
     prevent_running_task: z.boolean().nullish(),
   })
   .meta({ id: "ClearTaskInstances" });
+
+/** `PATCH …/taskInstances/{task}[/{map_index}]`, and `…/dry_run` beneath it. */
+export const patchTask = z
+  .strictObject({
+    new_state: z.enum(["success", "failed", "skipped"]).nullish(),
+    note: z.string().max(1000).nullish(),
+    include_upstream: z.boolean().default(false),
+    include_downstream: z.boolean().default(false),
+    include_future: notYet,
+    include_past: notYet,
+  })
+  .meta({ id: "PatchTaskInstance" });
 
 export const taskInstance = z
   .object({
@@ -133,7 +147,20 @@ export const taskInstance = z
   .meta({ id: "TaskInstance" });
 
 export const taskInstanceCollection = z
-  .object({ task_instances: z.array(taskInstance), total_entries: z.number() })
+  .object({
+    task_instances: z.array(taskInstance),
+    total_entries: z.number(),
+    /** qflow: how clearing with the latest version changes the tasks of the run. */
+    version_change: z
+      .object({
+        from: z.number(),
+        to: z.number(),
+        added: z.array(z.string()),
+        removed: z.array(z.string()),
+        changed: z.array(z.string()),
+      })
+      .optional(),
+  })
   .meta({ id: "TaskInstanceCollection" });
 
 /** One try of a task instance; `…/taskInstances/{task}/tries` lists them ascending. `attempt_id` is what lineage names. */
@@ -200,6 +227,7 @@ export type TriggerRun = z.input<typeof triggerRun>;
 export type PatchRun = z.input<typeof patchRun>;
 export type ClearRun = z.input<typeof clearRun>;
 export type ClearTasks = z.input<typeof clearTasks>;
+export type PatchTask = z.input<typeof patchTask>;
 export type TaskInstance = z.infer<typeof taskInstance>;
 export type TaskInstanceCollection = z.infer<typeof taskInstanceCollection>;
 export type TaskTry = z.infer<typeof taskTry>;

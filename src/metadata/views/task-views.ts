@@ -35,6 +35,7 @@ export interface TaskInstanceRow {
   readonly pid: number | null;
   readonly error: FailureReport | null;
   readonly progress: Json;
+  readonly note: string | null;
   readonly version: DagVersionRow;
 }
 
@@ -49,7 +50,7 @@ export interface TaskInstanceFilter {
 }
 
 const INSTANCE_COLUMNS = `
-  i.id, i.dag_id, r.run_id, i.task_id, i.task_index, i.map_index, r.logical_date, r.run_after, i.pool, i.pool_slots, i.priority,
+  i.id, i.dag_id, r.run_id, i.task_id, i.task_index, i.map_index, r.logical_date, r.run_after, i.pool, i.pool_slots, i.priority, i.note,
   coalesce(t.operator ->> 'name', t.kind) as operator, t.retries + i.uncounted_tries as max_tries,
   json_build_object('id', v.id::text, 'dag_id', v.dag_id, 'number', v.number, 'bundle_hash', v.bundle_hash,
     'created_at', v.created_at) as version`;
@@ -58,7 +59,7 @@ const INSTANCE_FROM = `
   from task_instance i
   join dag_run r on r.id = i.dag_run_id
   join dag_version v on v.id = i.version_id
-  join task_def t on t.version_id = i.version_id and t.task_index = i.task_index`;
+  join task_def t on t.version_id = i.version_id and t.task_id = i.task_id`;
 
 const NEWEST_ATTEMPT = `
   left join task_attempt a on a.attempt_id = i.attempt_id
