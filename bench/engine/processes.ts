@@ -26,9 +26,10 @@ export async function pssMiB(pids: readonly number[]): Promise<number> {
   return each.reduce((sum, kib) => sum + kib, 0) / 1024;
 }
 
-/** The process that started this one; 0 where there is none. */
-export async function parentOf(pid: number): Promise<number> {
-  return Number((await statOf(pid))[1] ?? 0);
+/** Process ids of the living children of a process. */
+export async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  return text.split(" ").filter(Boolean).map(Number);
 }
 
 /** What follows the name in /proc/PID/stat, from the state (field 3) on. */

@@ -11,7 +11,7 @@ import { type Database, openDatabase } from "../../src/metadata/database.ts";
 import { migrate } from "../../src/metadata/migrate.ts";
 import { findByMarker } from "../../src/processes/table.ts";
 import type { DagFiles } from "./dag-files.ts";
-import { parentOf } from "./processes.ts";
+import { childrenOf } from "./processes.ts";
 
 const CLI = resolve(import.meta.dirname, "../../src/cli.ts");
 const LOADED_TIMEOUT_MS = 180_000;
@@ -115,10 +115,8 @@ export class Stand {
 
   /** PostgreSQL's own processes. */
   async serverPids(): Promise<number[]> {
-    const marked = await findByMarker("QFLOW_INSTANCE", this.env.QFLOW_INSTANCE ?? "");
     const server = this.#postgres.identity.pid;
-    const parents = await Promise.all(marked.map(async ({ pid }) => ({ pid, parent: await parentOf(pid) })));
-    return parents.filter(({ pid, parent }) => pid === server || parent === server).map((p) => p.pid);
+    return [server, ...(await childrenOf(server))];
   }
 
   /** Lets DAGs run whose ids match the pattern (of LIKE). */
