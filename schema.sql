@@ -1735,21 +1735,26 @@ AS $function$
 declare
   quota integer := p_quota;
   runs bigint[];
-  at bigint := coalesce((select last::bigint from claim_turn
-    where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = p_dag), 0);
+  at bigint;
   first bigint;
   served bigint;
-  contended boolean := false;
   run bigint;
   n integer;
   got record;
 begin
   more := false;
+  select min(t.dag_run_id), max(t.dag_run_id) into run, at from task_instance t
+  where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag;
+  if run = at then
+    select g.slots, g.picked, g.more into slots, picked, more
+    from pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, run, p_quota, slots, picked) g;
+    return;
+  end if;
+  at := coalesce((select last::bigint from claim_turn where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = p_dag), 0);
   <<around>>
   loop
     n := quota + 1;
     runs := waiting_runs(p_lane, p_pool, p_queue, p_rank, p_dag, at, n);
-    contended := contended or cardinality(runs) > 1;
     foreach run in array runs loop
       exit around when run = first or quota = 0 or slots <= 0;
       first := coalesce(first, run);
@@ -1766,7 +1771,7 @@ begin
     end loop;
     exit around when quota = 0 or cardinality(runs) < n;
   end loop;
-  if contended and served is not null then
+  if served is not null then
     perform note_turn(p_lane, p_pool, p_queue, p_dag, served::text);
   end if;
 end
@@ -1853,20 +1858,26 @@ AS $function$
 declare
   quota integer := p_quota;
   dags text[];
-  at text := coalesce((select last from claim_turn where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = ''), '');
+  at text;
   first text;
   served text;
-  contended boolean := p_contended;
   dag text;
   n integer;
   got record;
 begin
   more := false;
+  select min(t.dag_id), max(t.dag_id) into dag, at from task_instance t
+  where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank;
+  if dag = at and not p_contended then
+    select g.slots, g.picked, g.more into slots, picked, more
+    from pick_of_dag(p_lane, p_pool, p_queue, p_rank, dag, p_quota, slots, picked) g;
+    return;
+  end if;
+  at := coalesce((select last from claim_turn where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = ''), '');
   <<around>>
   loop
     n := quota + 1;
     dags := waiting_dags(p_lane, p_pool, p_queue, p_rank, at, n);
-    contended := contended or cardinality(dags) > 1;
     foreach dag in array dags loop
       exit around when dag = first or quota = 0 or slots <= 0;
       first := coalesce(first, dag);
@@ -1883,7 +1894,7 @@ begin
     end loop;
     exit around when quota = 0 or cardinality(dags) < n;
   end loop;
-  if contended and served is not null then
+  if served is not null then
     perform note_turn(p_lane, p_pool, p_queue, '', served);
   end if;
 end

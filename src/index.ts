@@ -4,6 +4,8 @@ export type {
   DagBuilder,
   DagOptions,
   DeclaredSensorOptions,
+  GroupOptions,
+  GroupRef,
   Inputs,
   InputValues,
   MappedTaskRef,

@@ -2,10 +2,11 @@
 import { z } from "zod";
 import type { DagOptions } from "./authoring.ts";
 import { type CallSite, dagError } from "./call-site.ts";
-import { branchTargets, checkId, compileTask, upstreamOf } from "./compile-task.ts";
+import { branchTargets, checkId, compileTask, limitOf, upstreamOf } from "./compile-task.ts";
 import { asDataset, type Dataset } from "./datasets.ts";
-import type { Declarations, TaskDeclaration } from "./declare.ts";
+import { type Declarations, DeclaredTask, type TaskDeclaration } from "./declare.ts";
 import { taskGraph } from "./graph.ts";
+import { addGroupEdges, DeclaredGroup, type GroupDeclaration, type GroupEdge } from "./group.ts";
 import type { DagSpec, DatasetSpec, Json, ScheduleSpec, TaskSpec } from "./spec.ts";
 import { instantOf } from "./zone.ts";
 
@@ -38,8 +39,10 @@ export function compile(dag: DeclaredDag): DagSpec {
     catchup: options.catchup ?? "none",
     maxActiveRuns: positive(activeRuns(dag), "maxActiveRuns", dag),
     maxActiveTasks: positive(options.maxActiveTasks, "maxActiveTasks", dag),
+    ...concurrencyOf(dag),
     params: paramsOf(dag),
     datasets: datasetsOf(dag),
+    ...groupsOf(dag),
     tasks: compileTasks(dag),
   };
 }
@@ -79,28 +82,58 @@ function compileTasks(dag: DeclaredDag): TaskSpec[] {
   return graph.order.map((id, index) => ({
     ...(specs.get(id) as TaskSpec),
     index,
-    upstream: upstream.get(id) ?? [],
+    upstream: [...(upstream.get(id) ?? [])],
     downstream: graph.downstreamOf(id),
   }));
 }
 
-/** Upstreams by task id: those a task names, and the branches that name it. */
-function edges(dag: DeclaredDag, byId: ReadonlyMap<string, TaskDeclaration>): Map<string, string[]> {
-  const upstream = new Map<string, string[]>();
+/** Upstreams by task id: those a task names, the branches that name it, and what comes before and after groups. */
+function edges(dag: DeclaredDag, byId: ReadonlyMap<string, TaskDeclaration>): Map<string, Set<string>> {
+  const { declarations } = dag;
+  const upstream = new Map<string, Set<string>>();
   for (const [id, task] of byId) {
-    const ids = upstreamOf(task, dag.declarations);
-    const unknown = ids.find((other) => !byId.has(other));
-    if (unknown !== undefined)
-      throw dagError(`task ${id}: upstream ${unknown} is not a task of DAG ${dag.id}`, task.at);
+    const ids = upstreamOf(task, declarations);
+    for (const other of ids) {
+      if (!byId.has(other)) throw dagError(`task ${id}: upstream ${other} is not a task of DAG ${dag.id}`, task.at);
+    }
     upstream.set(id, ids);
   }
   for (const [id, task] of byId) {
-    for (const target of Object.values(branchTargets(task, dag.declarations))) {
-      const ids = upstream.get(target) ?? [];
-      if (!ids.includes(id)) ids.push(id);
-    }
+    for (const target of Object.values(branchTargets(task, declarations))) upstream.get(target)?.add(id);
   }
+  addGroupEdges(upstream, declarations.tasks, groupEdges(declarations));
   return upstream;
+}
+
+/** What groups come after, and what comes after groups. */
+function groupEdges(declarations: Declarations): GroupEdge[] {
+  const ofTasks = declarations.tasks.flatMap((to) =>
+    (to.options.after ?? []).flatMap((from) => (from instanceof DeclaredGroup ? [{ from, to }] : [])),
+  );
+  const ofGroups = declarations.groups.flatMap((to) => to.after.map((from) => ({ from: refOf(from, to), to })));
+  for (const { from, to } of [...ofTasks, ...ofGroups]) {
+    if (from.owner !== declarations) throw dagError(`${to.ref.id}: ${from.id} is of another DAG`, to.at);
+  }
+  return [...ofTasks, ...ofGroups];
+}
+
+function refOf(from: unknown, { ref, at }: GroupDeclaration): DeclaredTask | DeclaredGroup {
+  if (from instanceof DeclaredTask || from instanceof DeclaredGroup) return from;
+  throw dagError(`group ${ref.id}: what it comes after is neither a task nor a group`, at);
+}
+
+/** The groups, and a check of their ids. */
+function groupsOf({ declarations }: DeclaredDag): Pick<DagSpec, "groups"> {
+  const taken = new Set(declarations.tasks.map(({ ref }) => ref.id));
+  for (const { ref, at } of declarations.groups) {
+    checkId(ref.id, "group", at);
+    if (taken.has(ref.id)) throw dagError(`group id ${ref.id} is taken`, at);
+    taken.add(ref.id);
+  }
+  if (declarations.groups.length === 0) return {};
+  return {
+    groups: declarations.groups.map(({ ref, doc }) => ({ groupId: ref.id, parent: ref.parent?.id ?? null, doc })),
+  };
 }
 
 /** Every dataset named anywhere, each once, with what is said about it wherever it is said. */
@@ -150,6 +183,15 @@ function positive(value: number | undefined, key: string, dag: DeclaredDag): num
   if (value === undefined) return 16;
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw dagError(`DAG ${dag.id}: ${key} ${value} is not a whole number above 0`, dag.at);
+}
+
+function concurrencyOf({ id, options, at }: DeclaredDag): Pick<DagSpec, "concurrency"> {
+  if (options.concurrency === undefined) return {};
+  const { key, limit } = options.concurrency;
+  const what = `DAG ${id}: concurrency`;
+  if (!Object.hasOwn(options.params?.shape ?? {}, key))
+    throw dagError(`${what}.key ${JSON.stringify(key)} is none of its params`, at);
+  return { concurrency: { key: { $param: [key] }, limit: limitOf(limit, what, at) } };
 }
 
 function lineOf(task: TaskDeclaration): string {

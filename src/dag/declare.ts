@@ -12,10 +12,10 @@ import type {
   TeardownParts,
 } from "./authoring.ts";
 import { type CallSite, callSite, dagError } from "./call-site.ts";
-import type { Operator, Sensor, TaskContext } from "./operator.ts";
 import { DeclaredGroup, type GroupDeclaration } from "./group.ts";
+import type { Operator, Sensor, TaskContext } from "./operator.ts";
 import { type RefTree, refTo } from "./refs.ts";
-import { TEARDOWN_RULE, type TaskKind, type TaskRole, type TaskRule, type TriggerRule } from "./spec.ts";
+import { type TaskKind, type TaskRole, type TaskRule, TEARDOWN_RULE, type TriggerRule } from "./spec.ts";
 
 /** A task function as a runner calls it: `(inputs, ctx)`; for a map `(item, ctx)`. */
 export type TaskFunction = (inputs: never, ctx: TaskContext<never>) => unknown;
@@ -63,7 +63,10 @@ export class DeclaredTask {
   }
 }
 
-type AnyOptions = TaskOptions<Inputs, TriggerRule> & BranchOptions<Inputs, TriggerRule, Inputs> & SensorPace & TeardownParts;
+type AnyOptions = TaskOptions<Inputs, TriggerRule> &
+  BranchOptions<Inputs, TriggerRule, Inputs> &
+  SensorPace &
+  TeardownParts;
 
 /** The implementation behind {@link DagBuilder}. */
 export class Declarations {
@@ -120,7 +123,8 @@ export class Declarations {
   }
 
   map(id: string, over: TaskRef<unknown>, first: unknown, second?: unknown): DeclaredTask {
-    if (isDeclared(first, "operator")) return this.#add("map", id, (second ?? {}) as AnyOptions, { over, operator: first });
+    if (isDeclared(first, "operator"))
+      return this.#add("map", id, (second ?? {}) as AnyOptions, { over, operator: first });
     const options = typeof first === "function" ? {} : (first as AnyOptions);
     return this.#add("map", id, options, { over, fn: (typeof first === "function" ? first : second) as TaskFunction });
   }

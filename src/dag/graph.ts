@@ -10,7 +10,7 @@ export interface TaskGraph {
 }
 
 /** Builds the graph; answers the ids along a cycle instead where there is one. Every upstream must be one of the ids. */
-export function taskGraph(upstream: ReadonlyMap<string, readonly string[]>): TaskGraph | { cycle: string[] } {
+export function taskGraph(upstream: ReadonlyMap<string, Iterable<string>>): TaskGraph | { cycle: string[] } {
   const graph = new DirectedGraph();
   for (const id of upstream.keys()) graph.addNode(id);
   for (const [id, others] of upstream) for (const other of others) graph.mergeEdge(other, id);

@@ -64,7 +64,8 @@ const handler: ProxyHandler<{ [TOKEN]: Token }> = {
 
 function childOf(token: Token, key: string): Token {
   if ("$param" in token) return { $param: [...token.$param, key] };
-  if ("$output" in token) return { ...token, path: [...token.path, /^\d+$/.test(key) ? Number(key) : key] };
+  if ("$output" in token || "$item" in token)
+    return { ...token, path: [...token.path, /^\d+$/.test(key) ? Number(key) : key] };
   return refuse(token, `has no property ${key}`);
 }
 
@@ -80,5 +81,6 @@ function refuse(token: Token, what: string): never {
 export function nameOf(token: Token): string {
   if ("$param" in token) return ["params", ...token.$param].join(".");
   if ("$output" in token) return [`output of ${token.$output}`, ...token.path].join(".");
+  if ("$item" in token) return [`item of ${token.$item}`, ...token.path].join(".");
   return `run.${token.$run}`;
 }

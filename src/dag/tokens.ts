@@ -72,7 +72,12 @@ function at(value: Json | undefined, path: ConfigPath): Json | undefined {
 }
 
 function isToken(value: object): value is Token {
-  return Object.hasOwn(value, "$param") || Object.hasOwn(value, "$output") || Object.hasOwn(value, "$item") || Object.hasOwn(value, "$run");
+  return (
+    Object.hasOwn(value, "$param") ||
+    Object.hasOwn(value, "$output") ||
+    Object.hasOwn(value, "$item") ||
+    Object.hasOwn(value, "$run")
+  );
 }
 
 function isPlain(value: object): boolean {
