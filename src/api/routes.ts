@@ -1,10 +1,13 @@
 /** Every endpoint there is. */
 import { actionRoutes } from "./airflow/action-routes.ts";
+import { assetEventRoutes } from "./airflow/asset-event-routes.ts";
+import { connectionRoutes } from "./airflow/connection-routes.ts";
 import { dagRoutes } from "./airflow/dag-routes.ts";
 import { platformRoutes, unsupportedRoutes } from "./airflow/platform-routes.ts";
 import { runRoutes } from "./airflow/run-routes.ts";
 import { taskActionRoutes } from "./airflow/task-action-routes.ts";
 import { taskRoutes } from "./airflow/task-routes.ts";
+import { variableRoutes } from "./airflow/variable-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { gridRoutes } from "./grid-routes.ts";
@@ -32,6 +35,7 @@ export const allRoutes: readonly Route[] = [
   ...taskActionRoutes,
   ...dagRoutes,
   ...runRoutes,
+  ...assetEventRoutes,
   ...logRoutes,
   ...taskRoutes,
   ...gridRoutes,
@@ -40,6 +44,8 @@ export const allRoutes: readonly Route[] = [
   ...sqlRoutes,
   ...lineageRoutes,
   ...eventRoutes,
+  ...connectionRoutes,
+  ...variableRoutes,
   ...platformRoutes,
   ...unsupportedRoutes,
 ];

@@ -17,6 +17,8 @@ export interface ManualRun {
   readonly runId?: string;
   /** Not before. Default: now. */
   readonly runAfter?: Date | null;
+  /** The partition of its data that it is for. */
+  readonly partition?: string | null;
   readonly by: string;
   readonly note?: string | null;
 }
@@ -51,6 +53,7 @@ export async function createRun(database: Database, wanted: ManualRun): Promise<
       conf: wanted.conf ?? {},
       params,
       by: wanted.by,
+      partition: wanted.partition ?? null,
     });
     if (id === null) throw new QflowError("CONFLICT", `DAG ${wanted.dagId} already has a run ${runId}`);
     if (wanted.note) await sql.query("update dag_run set note = $2 where id = $1", [id, wanted.note]);

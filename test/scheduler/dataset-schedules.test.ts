@@ -174,9 +174,15 @@ async function play(db: Database, story: readonly Step[]): Promise<void> {
   }
 }
 
+interface EventRow {
+  readonly name: string;
+  readonly dataset: string;
+  readonly partition: string;
+}
+
 /** Every event there is, in order, as `dataset:key` and its partition. */
-async function eventsOf(db: Database): Promise<{ name: string; dataset: string; partition: string }[]> {
-  const result = await db.query(
+async function eventsOf(db: Database): Promise<EventRow[]> {
+  const result = await db.query<EventRow>(
     "select dataset || ':' || key as name, dataset, partition from dataset_event order by id",
   );
   return result.rows;
@@ -186,7 +192,7 @@ async function eventsOf(db: Database): Promise<{ name: string; dataset: string; 
 async function holdsAlways(
   db: Database,
   spec: DagSpec,
-  check: (runs: RunRow[], events: Awaited<ReturnType<typeof eventsOf>>) => boolean,
+  check: (runs: RunRow[], events: EventRow[]) => boolean,
 ): Promise<void> {
   await fc.assert(
     fc.asyncProperty(steps, async (story) => {

@@ -54,6 +54,7 @@ const trigger = route({
         logicalDate: dateOf(body.logical_date),
         runAfter: dateOf(body.run_after),
         note: body.note ?? null,
+        partition: body.partition_key ?? null,
         by: `user:${principal.name}`,
         ...(body.dag_run_id ? { runId: body.dag_run_id } : {}),
       }),

@@ -40,7 +40,7 @@ export function dagShape(row: DagRow): Dag {
     description: row.doc,
     timetable_summary: scheduleSummary(row.schedule),
     timetable_description: scheduleDescription(row.schedule),
-    timetable_partitioned: false,
+    timetable_partitioned: row.schedule?.kind === "datasets" && row.schedule.consume === "partition",
     timetable_periodic: row.schedule !== null && isPeriodic(row.schedule),
     is_backfillable: false,
     tags: row.tags.map((name) => ({ name, dag_id: row.dag_id, dag_display_name: row.dag_id })),
@@ -172,6 +172,7 @@ export function runShape(row: RunRow): DagRun {
     note: row.note,
     dag_versions: [versionShape(row.version)],
     bundle_version: row.version.bundle_hash,
+    partition_key: row.partition,
   };
 }
 

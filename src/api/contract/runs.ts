@@ -26,6 +26,8 @@ export const dagRun = z
     note: z.string().nullable(),
     dag_versions: z.array(dagVersion),
     bundle_version: z.string().nullable(),
+    /** The partition of its data that the run is for. */
+    partition_key: z.string().nullable(),
   })
   .meta({ id: "DAGRun" });
 
@@ -43,6 +45,7 @@ export const triggerRun = z
     run_after: z.iso.datetime({ offset: true }).nullish(),
     conf: z.record(z.string(), z.unknown()).nullish(),
     note: z.string().max(1000).nullish(),
+    partition_key: z.string().min(1).max(250).nullish(),
   })
   .meta({ id: "TriggerDAGRun" });
 

@@ -94,6 +94,7 @@ function addSwitches(dags: Command, context: () => CommandContext): void {
     .option("--conf <json>", "params of the run", jsonObject("--conf"))
     .option("--run-id <id>", "its id")
     .option("--logical-date <instant>", "its logical date")
+    .option("--partition <key>", "the partition of its data that it is for")
     .addOption(outputOption())
     .action((dagId: string, options: TriggerOptions) =>
       withDags(context(), async (database) => {
@@ -102,6 +103,7 @@ function addSwitches(dags: Command, context: () => CommandContext): void {
           conf: (options.conf ?? {}) as Json,
           ...(options.runId ? { runId: options.runId } : {}),
           logicalDate: options.logicalDate ? instantFrom(options.logicalDate) : null,
+          partition: options.partition ?? null,
           by: "cli",
         });
         printFields({ dag: run.dagId, run: run.runId }, options.output);
@@ -121,6 +123,7 @@ interface TriggerOptions extends ListOptions {
   conf?: Record<string, unknown>;
   runId?: string;
   logicalDate?: string;
+  partition?: string;
 }
 
 /** The database, with the DAGs of the folder in it: a command must not need a scheduler to know them. */

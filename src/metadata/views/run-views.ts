@@ -24,6 +24,7 @@ export interface RunRow {
   readonly conf: Json;
   readonly triggered_by: string;
   readonly note: string | null;
+  readonly partition: string | null;
   readonly version: DagVersionRow;
 }
 
@@ -45,7 +46,7 @@ export interface RunFilter {
 const RUN_COLUMNS = `
   r.id, r.dag_id, r.run_id, r.kind, r.state, r.logical_date, r.interval_start, r.interval_end, r.run_after, r.queued_at,
   r.started_at, r.ended_at, extract(epoch from coalesce(r.ended_at, now()) - r.started_at)::float8 as duration,
-  r.conf, r.triggered_by, r.note,
+  r.conf, r.triggered_by, r.note, r.partition,
   json_build_object('id', v.id::text, 'dag_id', v.dag_id, 'number', v.number, 'bundle_hash', v.bundle_hash,
     'created_at', v.created_at) as version`;
 
