@@ -864,30 +864,36 @@ AS $function$
   )
   limit 1
 $function$;
-CREATE OR REPLACE FUNCTION public.cancel_run(p_run bigint)
+CREATE OR REPLACE FUNCTION public.cancel_run(p_run bigint, p_reason text DEFAULT 'cancelled'::text)
  RETURNS integer
  LANGUAGE plpgsql
 AS $function$
 declare
+  whole boolean;
+  chosen bigint[];
   n integer;
 begin
-  perform from dag_run where id = p_run and state in ('queued', 'running') for no key update;
+  select cancel_requested_at is not null or state = 'queued' into whole
+  from dag_run where id = p_run and state in ('queued', 'running') for no key update;
   if not found then
     return null;
   end if;
-  with chosen as (
-    update task_instance set state = 'skipped', reason = 'cancelled', ended_at = now(), wake_at = null
-    where dag_run_id = p_run and state in ('none', 'queued', 'up_for_retry', 'up_for_reschedule', 'deferred')
+  update dag_run set cancel_requested_at = coalesce(cancel_requested_at, now()) where id = p_run;
+  with moved as (
+    update task_instance set state = 'skipped', reason = p_reason, ended_at = now(), wake_at = null
+    where dag_run_id = p_run and state in ('none', 'scheduled', 'queued', 'up_for_retry', 'up_for_reschedule', 'deferred')
+      and (whole or rule <> 'all_done_setup_success')
     returning id, dag_run_id, old.state as from_state
+  ), history as (
+    insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
+    select id, dag_run_id, from_state, 'skipped', p_reason from moved
   )
-  insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
-  select id, dag_run_id, from_state, 'skipped', 'cancelled' from chosen;
+  select coalesce(array_agg(id), '{}') into chosen from moved;
+  update task_attempt a set revoked = 'cancelled' from task_instance t
+  where a.dag_run_id = p_run and a.state = 'running' and a.revoked is distinct from 'cancelled' and t.id = a.task_instance_id
+    and (whole or t.rule <> 'all_done_setup_success');
   get diagnostics n = row_count;
-  update dag_run set cancel_requested_at = now(), unfinished = unfinished - n,
-    state = case when unfinished = n then 'failed' else state end, ended_at = case when unfinished = n then now() end
-  where id = p_run;
-  update task_attempt set revoked = 'cancelled' where dag_run_id = p_run and state = 'running' and revoked is null;
-  get diagnostics n = row_count;
+  perform propagate(chosen, '{}');
   return n;
 end
 $function$;
@@ -1216,6 +1222,18 @@ AS $function$
   join task_instance u on u.dag_run_id = p_run and u.task_index = e.upstream_index
   where e.version_id = p_version and e.downstream_index = p_index
 $function$;
+CREATE OR REPLACE FUNCTION public.due_waits()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select jsonb_build_object(
+    'queued', exists (select from task_instance where state = 'queued' and lane = 'wait'),
+    'pokes', exists (select from task_instance where state = 'up_for_reschedule' and wake_at <= now()),
+    'waits', exists (select from task_wait where wake_at <= now()),
+    'nextInMs', extract(epoch from least((select min(wake_at) from task_wait where wake_at > now()),
+      (select min(wake_at) from task_instance where state = 'up_for_reschedule' and wake_at > now())) - now()) * 1000)
+$function$;
 CREATE OR REPLACE FUNCTION public.end_attempts(p_outcomes jsonb, p_ids uuid[], p_fence boolean, OUT attempts uuid[], OUT ended bigint[], OUT requeued integer)
  RETURNS record
  LANGUAGE sql
@@ -1467,11 +1485,20 @@ AS $function$
     join task_instance u on u.dag_run_id = p_run and u.task_index = w.map_over_index and u.id = any (p_ids) and not w.follows
     union
     select w.task_index from folded f join whole w on w.map_over_index = f.task_index and w.follows
-  ), extra as (
-    delete from task_instance t using folded f where t.dag_run_id = p_run and t.task_index = f.task_index and t.map_index > 0
   ), item as (
     delete from map_item i using task_instance t, folded f
-    where i.task_instance_id = t.id and t.dag_run_id = p_run and t.task_index = f.task_index and t.map_index = 0
+    where i.task_instance_id = t.id and t.dag_run_id = p_run and t.task_index = f.task_index
+  ), extra as (
+    select t.id, row_number() over (order by t.id) as position
+    from task_instance t join folded f using (task_index) where t.dag_run_id = p_run and t.map_index > 0
+  ), moved as (
+    update task_instance t set state = 'removed', ended_at = now(), task_index = l.lowest - e.position
+    from extra e, (select least(min(task_index), 0) as lowest from task_instance where dag_run_id = p_run) l
+    where t.id = e.id
+    returning t.id
+  ), history as (
+    insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
+    select id, p_run, 'none', 'removed', 'the map is done again' from moved
   )
   update task_instance t set map_index = -1, expands = true from folded f
   where t.dag_run_id = p_run and t.task_index = f.task_index and t.map_index = 0
@@ -1690,14 +1717,6 @@ CREATE OR REPLACE FUNCTION public.mark_run(p_run bigint, p_state text)
 AS $function$
   update dag_run set state = p_state where id = p_run and state in ('success', 'failed')
 $function$;
-CREATE OR REPLACE FUNCTION public.next_wait_ms()
- RETURNS double precision
- LANGUAGE sql
- STABLE
-AS $function$
-  select extract(epoch from least((select min(wake_at) from task_wait),
-    (select min(wake_at) from task_instance where state = 'up_for_reschedule')) - now())::double precision * 1000
-$function$;
 CREATE OR REPLACE FUNCTION public.note_turn(p_lane text, p_pool text, p_queue text, p_dag text, p_last text)
  RETURNS void
  LANGUAGE sql
@@ -1743,11 +1762,10 @@ declare
   got record;
 begin
   more := false;
-  select min(t.dag_run_id), max(t.dag_run_id) into run, at from task_instance t
-  where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag;
-  if run = at then
+  runs := waiting_runs(p_lane, p_pool, p_queue, p_rank, p_dag, 0, 2);
+  if cardinality(runs) = 1 then
     select g.slots, g.picked, g.more into slots, picked, more
-    from pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, run, p_quota, slots, picked) g;
+    from pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, runs[1], p_quota, slots, picked) g;
     return;
   end if;
   at := coalesce((select last::bigint from claim_turn where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = p_dag), 0);
@@ -1866,11 +1884,10 @@ declare
   got record;
 begin
   more := false;
-  select min(t.dag_id), max(t.dag_id) into dag, at from task_instance t
-  where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank;
-  if dag = at and not p_contended then
+  dags := waiting_dags(p_lane, p_pool, p_queue, p_rank, '', 2);
+  if cardinality(dags) = 1 and not p_contended then
     select g.slots, g.picked, g.more into slots, picked, more
-    from pick_of_dag(p_lane, p_pool, p_queue, p_rank, dag, p_quota, slots, picked) g;
+    from pick_of_dag(p_lane, p_pool, p_queue, p_rank, dags[1], p_quota, slots, picked) g;
     return;
   end if;
   at := coalesce((select last from claim_turn where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = ''), '');
@@ -2009,6 +2026,9 @@ declare
   gone bigint[];
   reshaped bigint[];
 begin
+  update dag_run r set version_id = p_version, params = p_params where id = p_run;
+  update dag_run r set concurrency_key = concurrency_key(v.concurrency, r), concurrency_limit = (v.concurrency ->> 'limit')::integer
+  from dag_version v where r.id = p_run and v.id = p_version;
   -- Out of the way first: places in the graph are unique at every moment, and removed ones have none.
   update task_instance t set task_index = l.lowest - n.position
   from (select id, row_number() over (order by id) as position from task_instance where dag_run_id = p_run) n,
@@ -2035,8 +2055,8 @@ begin
     concurrency_limit = (d.concurrency ->> 'limit')::integer,
     map_index = case when d.map_over_index is null or t.id = any (reshaped) then -1 else t.map_index end,
     expands = d.map_over_index is not null and (t.map_index < 0 or t.id = any (reshaped))
-  from task_def d
-  where d.version_id = p_version and d.task_id = t.task_id and t.dag_run_id = p_run and t.id <> all (gone);
+  from task_def d, dag_run r
+  where r.id = p_run and d.version_id = p_version and d.task_id = t.task_id and t.dag_run_id = p_run and t.id <> all (gone);
   insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, lane, pool, pool_slots,
     priority, max_active, queue, backfill, concurrency_key, concurrency_limit)
   select p_run, p_version, r.dag_id, d.task_id, d.task_index, d.rule, d.map_over_index is not null, d.upstream_count, d.lane, d.pool,
@@ -2046,7 +2066,6 @@ begin
   where d.version_id = p_version and not exists (
     select from task_instance t where t.dag_run_id = p_run and t.version_id = p_version and t.task_id = d.task_id)
   order by d.task_index;
-  update dag_run set version_id = p_version, params = p_params where id = p_run;
   return reshaped;
 end
 $function$;
@@ -2249,6 +2268,19 @@ begin
   ) c
   where d.dag_run_id = p_run and d.task_index = c.task_index and d.state = 'none';
   update task_instance set map_index = 0, expands = false where dag_run_id = p_run and task_index = any (p_maps);
+  -- Items of an earlier expansion come back with their tries.
+  with returned as (
+    update task_instance t set state = 'none', task_index = f.task_index, version_id = f.version_id, rule = f.rule, up_total = f.up_total,
+      up_success = f.up_success, up_failed = f.up_failed, up_skipped = f.up_skipped, up_upstream_failed = f.up_upstream_failed,
+      gates_open = f.gates_open, lane = f.lane, pool = f.pool, pool_slots = f.pool_slots, priority = f.priority, max_active = f.max_active,
+      queue = f.queue, concurrency_key = f.concurrency_key, concurrency_limit = f.concurrency_limit, expands = false, ended_at = null,
+      reason = null
+    from task_instance f
+    where f.dag_run_id = p_run and f.task_index = any (p_maps) and f.map_index = 0
+      and t.dag_run_id = p_run and t.task_id = f.task_id and t.state = 'removed' and t.map_index between 1 and p_n - 1
+    returning t.id
+  )
+  insert into task_event (task_instance_id, dag_run_id, from_state, to_state) select id, p_run, 'removed', 'none' from returned;
   insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, map_index, rule, expands, up_total, up_success, up_failed,
     up_skipped, up_upstream_failed, gates_open, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
     concurrency_limit)
@@ -2256,7 +2288,8 @@ begin
     up_skipped, up_upstream_failed, gates_open, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
     concurrency_limit
   from task_instance, generate_series(1, p_n - 1) i
-  where dag_run_id = p_run and task_index = any (p_maps) and map_index = 0;
+  where dag_run_id = p_run and task_index = any (p_maps) and map_index = 0
+  on conflict (dag_run_id, task_index, map_index) do nothing;
   update dag_run set unfinished = unfinished + cardinality(p_maps) * (p_n - 1) where id = p_run;
 end
 $function$;
@@ -2414,44 +2447,54 @@ AS $function$
 $function$;
 CREATE OR REPLACE FUNCTION public.waiting_dags(p_lane text, p_pool text, p_queue text, p_rank bigint, p_last text, p_limit integer)
  RETURNS text[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
 AS $function$
-  with recursive dag as (
-    select false as wrapped, p_last as dag_id
-    union all
-    select d.wrapped or up.dag_id is null, coalesce(up.dag_id, first.dag_id)
-    from dag d
-    cross join lateral (select (select t.dag_id from task_instance t
-      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id > d.dag_id
-      order by t.dag_id limit 1) as dag_id) up
-    cross join lateral (select case when up.dag_id is null and not d.wrapped then (select t.dag_id from task_instance t
-      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank
-      order by t.dag_id limit 1) end as dag_id) first
-    where coalesce(up.dag_id, first.dag_id) <= case when d.wrapped or up.dag_id is null then p_last else up.dag_id end
-  )
-  select array(select dag_id from dag offset 1 limit p_limit)
+declare
+  dags text[] := '{}';
+  dag text := p_last;
+  wrapped boolean := false;
+begin
+  while cardinality(dags) < p_limit loop
+    select t.dag_id into dag from task_instance t
+    where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id > dag
+    order by t.dag_id limit 1;
+    if dag is null and not wrapped then
+      wrapped := true;
+      dag := '';
+      continue;
+    end if;
+    exit when dag is null or wrapped and dag > p_last;
+    dags := dags || dag;
+  end loop;
+  return dags;
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.waiting_runs(p_lane text, p_pool text, p_queue text, p_rank bigint, p_dag text, p_last bigint, p_limit integer)
  RETURNS bigint[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
 AS $function$
-  with recursive run as (
-    select false as wrapped, p_last as id
-    union all
-    select r.wrapped or up.id is null, coalesce(up.id, first.id)
-    from run r
-    cross join lateral (select (select t.dag_run_id from task_instance t
-      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
-        and t.dag_run_id > r.id
-      order by t.dag_run_id limit 1) as id) up
-    cross join lateral (select case when up.id is null and not r.wrapped then (select t.dag_run_id from task_instance t
-      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
-      order by t.dag_run_id limit 1) end as id) first
-    where coalesce(up.id, first.id) <= case when r.wrapped or up.id is null then p_last else up.id end
-  )
-  select array(select id from run offset 1 limit p_limit)
+declare
+  runs bigint[] := '{}';
+  run bigint := p_last;
+  wrapped boolean := false;
+begin
+  while cardinality(runs) < p_limit loop
+    select t.dag_run_id into run from task_instance t
+    where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
+      and t.dag_run_id > run
+    order by t.dag_run_id limit 1;
+    if run is null and not wrapped then
+      wrapped := true;
+      run := 0;
+      continue;
+    end if;
+    exit when run is null or wrapped and run > p_last;
+    runs := runs || run;
+  end loop;
+  return runs;
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.wake_dataset_waits()
  RETURNS trigger
@@ -2503,7 +2546,7 @@ begin
   insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id, reason)
   select id, p_run, from_state, state, case from_state when 'running' then attempt_id end, p_reason from moved;
   with moved as (
-    update task_instance set state = 'none', uncounted_tries = try_number, infra_failures = 0, reason = null, wake_at = null,
+    update task_instance set state = 'none', uncounted_tries = try_number, infra_failures = 0, decision = null, reason = null, wake_at = null,
       queued_at = null, started_at = null, ended_at = null
     where id = any (p_ids) and dag_run_id = p_run and state <> 'none'
     returning id, old.state as from_state

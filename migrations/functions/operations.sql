@@ -1,34 +1,41 @@
 -- What people do to runs and their task instances: cancel, clear, mark, bind to another version.
 
--- Asks a run to end: what has not started is skipped, what runs is revoked, and the run ends when the last of that has.
--- Returns the number of running attempts that are to end. Null where the run has ended already.
-create function cancel_run(p_run bigint) returns integer language plpgsql as $$
+-- Asks a run to end: what has not started is skipped, what runs is revoked, and the run ends failed when the last of that has.
+-- Teardowns still run; asked once more, these end too. Returns the number of running attempts that are to end. Null where the
+-- run has ended already.
+create function cancel_run(p_run bigint, p_reason text default 'cancelled') returns integer language plpgsql as $$
 declare
+  whole boolean;
+  chosen bigint[];
   n integer;
 begin
-  perform from dag_run where id = p_run and state in ('queued', 'running') for no key update;
+  select cancel_requested_at is not null or state = 'queued' into whole
+  from dag_run where id = p_run and state in ('queued', 'running') for no key update;
   if not found then
     return null;
   end if;
-  with chosen as (
-    update task_instance set state = 'skipped', reason = 'cancelled', ended_at = now(), wake_at = null
-    where dag_run_id = p_run and state in ('none', 'queued', 'up_for_retry', 'up_for_reschedule', 'deferred')
+  update dag_run set cancel_requested_at = coalesce(cancel_requested_at, now()) where id = p_run;
+  with moved as (
+    update task_instance set state = 'skipped', reason = p_reason, ended_at = now(), wake_at = null
+    where dag_run_id = p_run and state in ('none', 'scheduled', 'queued', 'up_for_retry', 'up_for_reschedule', 'deferred')
+      and (whole or rule <> 'all_done_setup_success')
     returning id, dag_run_id, old.state as from_state
+  ), history as (
+    insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
+    select id, dag_run_id, from_state, 'skipped', p_reason from moved
   )
-  insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
-  select id, dag_run_id, from_state, 'skipped', 'cancelled' from chosen;
+  select coalesce(array_agg(id), '{}') into chosen from moved;
+  update task_attempt a set revoked = 'cancelled' from task_instance t
+  where a.dag_run_id = p_run and a.state = 'running' and a.revoked is distinct from 'cancelled' and t.id = a.task_instance_id
+    and (whole or t.rule <> 'all_done_setup_success');
   get diagnostics n = row_count;
-  update dag_run set cancel_requested_at = now(), unfinished = unfinished - n,
-    state = case when unfinished = n then 'failed' else state end, ended_at = case when unfinished = n then now() end
-  where id = p_run;
-  update task_attempt set revoked = 'cancelled' where dag_run_id = p_run and state = 'running' and revoked is null;
-  get diagnostics n = row_count;
+  perform propagate(chosen, '{}');
   return n;
 end
 $$;
 
 -- Puts map tasks that are done again whole back to one waiting row where the array that they map over is done again, too, and
--- the maps that follow those.
+-- the maps that follow those. Their other items leave the graph, with their tries, until the map has so many items again.
 create function fold_maps(p_run bigint, p_ids bigint[]) returns void language sql as $$
   with recursive whole as (
     select t.task_index, d.map_over_index, bool_or(e.per_item) as follows
@@ -42,11 +49,20 @@ create function fold_maps(p_run bigint, p_ids bigint[]) returns void language sq
     join task_instance u on u.dag_run_id = p_run and u.task_index = w.map_over_index and u.id = any (p_ids) and not w.follows
     union
     select w.task_index from folded f join whole w on w.map_over_index = f.task_index and w.follows
-  ), extra as (
-    delete from task_instance t using folded f where t.dag_run_id = p_run and t.task_index = f.task_index and t.map_index > 0
   ), item as (
     delete from map_item i using task_instance t, folded f
-    where i.task_instance_id = t.id and t.dag_run_id = p_run and t.task_index = f.task_index and t.map_index = 0
+    where i.task_instance_id = t.id and t.dag_run_id = p_run and t.task_index = f.task_index
+  ), extra as (
+    select t.id, row_number() over (order by t.id) as position
+    from task_instance t join folded f using (task_index) where t.dag_run_id = p_run and t.map_index > 0
+  ), moved as (
+    update task_instance t set state = 'removed', ended_at = now(), task_index = l.lowest - e.position
+    from extra e, (select least(min(task_index), 0) as lowest from task_instance where dag_run_id = p_run) l
+    where t.id = e.id
+    returning t.id
+  ), history as (
+    insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
+    select id, p_run, 'none', 'removed', 'the map is done again' from moved
   )
   update task_instance t set map_index = -1, expands = true from folded f
   where t.dag_run_id = p_run and t.task_index = f.task_index and t.map_index = 0
@@ -109,7 +125,7 @@ begin
   insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id, reason)
   select id, p_run, from_state, state, case from_state when 'running' then attempt_id end, p_reason from moved;
   with moved as (
-    update task_instance set state = 'none', uncounted_tries = try_number, infra_failures = 0, reason = null, wake_at = null,
+    update task_instance set state = 'none', uncounted_tries = try_number, infra_failures = 0, decision = null, reason = null, wake_at = null,
       queued_at = null, started_at = null, ended_at = null
     where id = any (p_ids) and dag_run_id = p_run and state <> 'none'
     returning id, old.state as from_state
@@ -230,6 +246,9 @@ declare
   gone bigint[];
   reshaped bigint[];
 begin
+  update dag_run r set version_id = p_version, params = p_params where id = p_run;
+  update dag_run r set concurrency_key = concurrency_key(v.concurrency, r), concurrency_limit = (v.concurrency ->> 'limit')::integer
+  from dag_version v where r.id = p_run and v.id = p_version;
   -- Out of the way first: places in the graph are unique at every moment, and removed ones have none.
   update task_instance t set task_index = l.lowest - n.position
   from (select id, row_number() over (order by id) as position from task_instance where dag_run_id = p_run) n,
@@ -256,8 +275,8 @@ begin
     concurrency_limit = (d.concurrency ->> 'limit')::integer,
     map_index = case when d.map_over_index is null or t.id = any (reshaped) then -1 else t.map_index end,
     expands = d.map_over_index is not null and (t.map_index < 0 or t.id = any (reshaped))
-  from task_def d
-  where d.version_id = p_version and d.task_id = t.task_id and t.dag_run_id = p_run and t.id <> all (gone);
+  from task_def d, dag_run r
+  where r.id = p_run and d.version_id = p_version and d.task_id = t.task_id and t.dag_run_id = p_run and t.id <> all (gone);
   insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, lane, pool, pool_slots,
     priority, max_active, queue, backfill, concurrency_key, concurrency_limit)
   select p_run, p_version, r.dag_id, d.task_id, d.task_index, d.rule, d.map_over_index is not null, d.upstream_count, d.lane, d.pool,
@@ -267,7 +286,6 @@ begin
   where d.version_id = p_version and not exists (
     select from task_instance t where t.dag_run_id = p_run and t.version_id = p_version and t.task_id = d.task_id)
   order by d.task_index;
-  update dag_run set version_id = p_version, params = p_params where id = p_run;
   return reshaped;
 end
 $$;

@@ -22,6 +22,8 @@ export interface InstanceChoice {
   /** Only those of the named tasks that are in one of these states (default: all). */
   readonly states?: readonly TaskState[];
   readonly relatives?: Relatives;
+  /** Whether what the tasks need is taken with them: their setups, and the teardowns of these. Default: it is left. */
+  readonly setups?: "include" | "leave";
 }
 
 /** An instance that an action concerns. */
@@ -55,20 +57,30 @@ export async function affectedInstances(
            select from unnest($2::text[], $3::integer[]) p (task_id, map_index)
            where p.task_id = t.task_id and (p.map_index is null or p.map_index = t.map_index)))
      ), down as (
-       select version_id, task_index from base
+       -- Below one item of a map is the same item of a map that follows it.
+       select version_id, task_index, nullif(map_index, -1) as item from base
        union
-       select d.version_id, e.downstream_index from down d
-       join task_edge e on e.version_id = d.version_id and e.upstream_index = d.task_index where $6
+       select d.version_id, e.downstream_index, case when e.per_item then d.item end from down d
+       join task_edge e on e.version_id = d.version_id and e.upstream_index = d.task_index
      ), up as (
        select version_id, task_index from base
        union
        select u.version_id, e.upstream_index from up u
-       join task_edge e on e.version_id = u.version_id and e.downstream_index = u.task_index where $7
+       join task_edge e on e.version_id = u.version_id and e.downstream_index = u.task_index
+     ), setup as (
+       -- Setups above, with each teardown they have, which must be below.
+       select s.task_index, e.downstream_index as teardown_index
+       from up join task_def s on s.version_id = up.version_id and s.task_index = up.task_index and s.role = 'setup'
+       left join (task_edge e join task_def d on d.version_id = e.version_id and d.task_index = e.downstream_index and d.role = 'teardown')
+         on e.version_id = s.version_id and e.upstream_index = s.task_index
+       where $8 and (e.downstream_index is null or e.downstream_index in (select task_index from down))
      )
      select t.id::float8 as id, t.task_id as "taskId", t.map_index as "mapIndex", t.state from task_instance t
      where t.dag_run_id = $1 and t.state = any ($4) and (t.id in (select id from base)
        or t.task_index not in (select task_index from base)
-         and (t.task_index in (select task_index from down) or t.task_index in (select task_index from up)))
+         and ($6 and exists (select from down d where d.task_index = t.task_index and (d.item is null or d.item = t.map_index))
+           or $7 and t.task_index in (select task_index from up)
+           or t.task_index in (select task_index from setup union all select teardown_index from setup)))
      order by t.task_index, t.map_index`,
     [
       runKey,
@@ -78,6 +90,7 @@ export async function affectedInstances(
       choice.states ?? null,
       relatives === "downstream" || relatives === "both",
       relatives === "upstream" || relatives === "both",
+      choice.setups === "include",
     ],
   );
   return result.rows;

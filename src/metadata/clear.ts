@@ -74,7 +74,7 @@ export async function clearTasks(database: Database, request: ClearRequest): Pro
 
 function chosen(sql: Sql, key: number, request: ClearRequest): Promise<AffectedInstance[]> {
   if (request.only === "nothing") return Promise.resolve([]);
-  return affectedInstances(sql, key, { relatives: "downstream", ...request }, CLEARABLE);
+  return affectedInstances(sql, key, { relatives: "downstream", setups: "include", ...request }, CLEARABLE);
 }
 
 /** What is chosen, under the run's lock, and the same as before it. */
