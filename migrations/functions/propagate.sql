@@ -136,6 +136,19 @@ begin
   ) c
   where d.dag_run_id = p_run and d.task_index = c.task_index and d.state = 'none';
   update task_instance set map_index = 0, expands = false where dag_run_id = p_run and task_index = any (p_maps);
+  -- Items of an earlier expansion come back with their tries.
+  with returned as (
+    update task_instance t set state = 'none', task_index = f.task_index, version_id = f.version_id, rule = f.rule, up_total = f.up_total,
+      up_success = f.up_success, up_failed = f.up_failed, up_skipped = f.up_skipped, up_upstream_failed = f.up_upstream_failed,
+      gates_open = f.gates_open, lane = f.lane, pool = f.pool, pool_slots = f.pool_slots, priority = f.priority, max_active = f.max_active,
+      queue = f.queue, concurrency_key = f.concurrency_key, concurrency_limit = f.concurrency_limit, expands = false, ended_at = null,
+      reason = null
+    from task_instance f
+    where f.dag_run_id = p_run and f.task_index = any (p_maps) and f.map_index = 0
+      and t.dag_run_id = p_run and t.task_id = f.task_id and t.state = 'removed' and t.map_index between 1 and p_n - 1
+    returning t.id
+  )
+  insert into task_event (task_instance_id, dag_run_id, from_state, to_state) select id, p_run, 'removed', 'none' from returned;
   insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, map_index, rule, expands, up_total, up_success, up_failed,
     up_skipped, up_upstream_failed, gates_open, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
     concurrency_limit)
@@ -143,7 +156,8 @@ begin
     up_skipped, up_upstream_failed, gates_open, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
     concurrency_limit
   from task_instance, generate_series(1, p_n - 1) i
-  where dag_run_id = p_run and task_index = any (p_maps) and map_index = 0;
+  where dag_run_id = p_run and task_index = any (p_maps) and map_index = 0
+  on conflict (dag_run_id, task_index, map_index) do nothing;
   update dag_run set unfinished = unfinished + cardinality(p_maps) * (p_n - 1) where id = p_run;
 end
 $$;

@@ -25,7 +25,7 @@ export interface Violation {
 /** Seconds within which everything that is not over has moved or has a live owner: two leases and half a minute. */
 export const SETTLE_SECONDS = 2 * LEASE_SECONDS + 30;
 
-const FINAL = "('success', 'failed', 'skipped', 'upstream_failed')";
+const FINAL = "('success', 'failed', 'skipped', 'upstream_failed', 'removed')";
 
 const LEGAL_MOVES = `array[${legalMoves()
   .map((move) => `'${move}'`)

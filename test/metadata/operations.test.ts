@@ -93,6 +93,49 @@ test("clearing a list alone leaves the items of its map as they ended", async (t
   });
 });
 
+test("a map that is done again keeps the tries of its items, also of those that it does not have any more", async (t) => {
+  const db = await testDatabase(t);
+  const spec = dagSpec("d", [
+    { id: "list" },
+    { id: "each", kind: "map", mapOver: "list", upstream: ["list"] },
+    { id: "end", upstream: ["each"], inputs: { all: "each" } },
+  ]);
+  let items = [1, 2, 3];
+  const run = (task: ClaimedTask) => success(task.taskId === "list" ? items : task.item);
+  const first = await runOnce(db, spec, run);
+  const again = async () => {
+    await clearTasks(db, { dagId: "d", runId: first.ran[0]?.runId as string, tasks: [{ taskId: "list" }] });
+    return work(db, run);
+  };
+  items = [7];
+  t.deepEqual((await again()).at(-1)?.inputs, { all: [7] });
+  t.deepEqual((await statesOf(db, first.key)).tasks, {
+    "each[1]": "removed",
+    "each[2]": "removed",
+    list: "success",
+    "each[0]": "success",
+    end: "success",
+  });
+  items = [8, 9];
+  t.deepEqual((await again()).at(-1)?.inputs, { all: [8, 9] });
+  const tries = await db.query(
+    "select map_index, try_number, state from task_instance where task_id = 'each' order by map_index",
+  );
+  t.deepEqual(tries.rows, [
+    { map_index: 0, try_number: 3, state: "success" },
+    { map_index: 1, try_number: 2, state: "success" },
+    { map_index: 2, try_number: 1, state: "removed" },
+  ]);
+  t.is(
+    (
+      await db.query(
+        "select from task_attempt a join task_instance t on t.id = task_instance_id where t.task_id = 'each'",
+      )
+    ).rowCount,
+    6,
+  );
+});
+
 test("what runs is not cleared unless asked for; then its try is fenced and its late outcome changes nothing", async (t) => {
   const db = await testDatabase(t);
   const key = await started(db);
@@ -301,6 +344,7 @@ test("a task that comes back is done again with its history; one that is mapped 
   t.deepEqual(await next(both, "3"), ["list", "each"]);
   t.deepEqual(await next(mapped, "4"), ["list", "each[0]", "each[1]"]);
   t.deepEqual(await next(both, "5"), ["list", "each"]);
+  t.deepEqual((await statesOf(db, id)).tasks, { list: "success", each: "success", "each[1]": "removed" });
   const tries = await db.query("select try_number from task_instance where task_id = 'each' and map_index = -1");
   t.deepEqual(tries.rows, [{ try_number: 4 }]);
   t.is((await statesOf(db, id)).run, "success");

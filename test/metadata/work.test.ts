@@ -282,7 +282,14 @@ test("clearing does the chosen tasks and what follows them again, with a count o
   t.is(taskOf(again, "list").tryNumber, 2);
   t.deepEqual(await statesOf(db, first.key), {
     run: "success",
-    tasks: { list: "success", "each[0]": "success", "each[1]": "success", end: "success", aside: "success" },
+    tasks: {
+      list: "success",
+      "each[0]": "success",
+      "each[1]": "success",
+      "each[2]": "removed",
+      end: "success",
+      aside: "success",
+    },
   });
   const only = await clearTasks(db, { dagId: "d", runId, tasks: [{ taskId: "each", mapIndex: 1 }], relatives: "none" });
   t.is(only.affected.length, 1);
