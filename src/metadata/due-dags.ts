@@ -4,7 +4,7 @@ import type { TimetableRun } from "../dag/timetable.ts";
 import type { Sql } from "./database.ts";
 import { wakeWith } from "./wake.ts";
 
-/** A DAG that needs a decision; its row is locked. */
+/** A DAG that may need a decision. */
 export interface DueDag {
   readonly dagId: string;
   readonly versionId: number;
@@ -45,8 +45,17 @@ export async function lockDueDags(sql: Sql, limit: number): Promise<DueDag[]> {
      order by d.next_run_after nulls first, d.dag_id limit $1 for no key update of d skip locked`,
     [limit],
   );
-  if (locked.rowCount === 0) return [];
   // Counted in a statement after the one that took the locks.
+  return locked.rowCount === 0
+    ? []
+    : readDueDags(
+        sql,
+        locked.rows.map((row) => row.dag_id),
+      );
+}
+
+/** What decides about the runs of active DAGs with a clock schedule (default: of all), as it is now. */
+export async function readDueDags(sql: Sql, dagIds?: readonly string[]): Promise<DueDag[]> {
   const result = await sql.query<DueDag>(
     `select d.dag_id as "dagId", v.id::float8 as "versionId", v.spec, d.paused, d.created_at as "createdAt",
        d.scheduled_until as "settledUntil", now() as now, d.max_active_runs - (
@@ -54,9 +63,10 @@ export async function lockDueDags(sql: Sql, limit: number): Promise<DueDag[]> {
        case when d.schedule ->> 'kind' = 'continuous' then (
          select json_agg(json_build_object('state', n.state, 'at', coalesce(n.started_at, n.queued_at)) order by n.id desc) from (
            select * from dag_run r where r.dag_id = d.dag_id and r.kind = 'scheduled' order by r.id desc limit $2) n) end as recent
-     from dag d join dag_version v on v.id = d.version_id where d.dag_id = any ($1)
+     from dag d join dag_version v on v.id = d.version_id
+     where ($1::text[] is null or d.dag_id = any ($1)) and d.active and d.schedule ->> 'kind' <> 'datasets'
      order by d.next_run_after nulls first, d.dag_id`,
-    [locked.rows.map((row) => row.dag_id), RECENT],
+    [dagIds ?? null, RECENT],
   );
   return result.rows;
 }

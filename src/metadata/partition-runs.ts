@@ -47,6 +47,24 @@ export async function waitingPartitions(
   return result.rows;
 }
 
+/** What waits of every partition, with what came after the consumer's cursors; takes nothing in. */
+export async function partitionsAhead(
+  sql: Sql,
+  dagId: string,
+  datasets: readonly string[],
+): Promise<WaitingPartition[]> {
+  const result = await sql.query<WaitingPartition>(
+    `select partition, array_agg(distinct dataset) as datasets from (
+       select partition, dataset from dataset_waiting where dag_id = $1
+       union all
+       select coalesce(e.partition, ''), e.dataset from dataset_cursor c
+       join dataset_event e on e.dataset = c.dataset and e.id > c.event_id where c.dag_id = $1 and c.dataset = any ($2)) ahead
+     group by partition`,
+    [dagId, datasets],
+  );
+  return result.rows;
+}
+
 /** Says which partitions are complete and which are not (any more). */
 export async function markPartitions(
   sql: Sql,

@@ -106,6 +106,15 @@ export async function startRuns(sql: Sql, dagId: string): Promise<void> {
   if ((result.rows[0]?.ready ?? 0) > 0) await wakeWith(sql, "qflow_work");
 }
 
+/** How many runs of a DAG are queued and due. */
+export async function countQueuedRuns(sql: Sql, dagId: string): Promise<number> {
+  const result = await sql.query<{ n: number }>(
+    "select count(*)::integer as n from dag_run where dag_id = $1 and state = 'queued' and run_after <= now()",
+    [dagId],
+  );
+  return result.rows[0]?.n ?? 0;
+}
+
 /** A DAG whose row is locked, with its current version. */
 export interface LockedDag {
   readonly spec: DagSpec;

@@ -1,9 +1,9 @@
 /** Creates the runs of clock schedules: exactly one a tick, whoever and how many schedulers look. */
 import { checkParams } from "../dag/params.ts";
-import type { ClockSchedule } from "../dag/timetable.ts";
 import type { Database } from "../metadata/database.ts";
 import { applyPlans, type DueDag, type DuePlan, lockDueDags } from "../metadata/due-dags.ts";
-import { nextTick, plan, type RecentRuns, type Timing } from "./plan.ts";
+import { nextTick, plan } from "./plan.ts";
+import { timingOf } from "./timing.ts";
 
 /** DAGs handled in one transaction. */
 const BATCH = 50;
@@ -42,24 +42,4 @@ function planOf(dag: DueDag): DuePlan {
   const { run, skipped, settledUntil, next } = plan(timing);
   const withParams = run && { ...run, params: checkParams(dag.spec, {}) };
   return { dagId, versionId, run: withParams, skipped, settledUntil, next };
-}
-
-function timingOf(dag: DueDag): Timing {
-  const { spec } = dag;
-  return {
-    schedule: spec.schedule as ClockSchedule,
-    start: spec.start === null ? dag.createdAt : new Date(spec.start),
-    end: spec.end === null ? null : new Date(spec.end),
-    catchup: spec.catchup,
-    settledUntil: dag.settledUntil,
-    recent: recentOf(dag),
-    now: dag.now,
-  };
-}
-
-function recentOf({ recent }: DueDag): RecentRuns {
-  const runs = recent ?? [];
-  const sound = runs.findIndex(({ state }) => state !== "failed");
-  const newest = runs[0];
-  return { startedAt: newest ? new Date(newest.at) : null, failures: sound === -1 ? runs.length : sound };
 }
