@@ -80,8 +80,10 @@ declare
   ids bigint[];
 begin
   select v.max_active_tasks - (select count(*) from task_instance t where t.state = 'running' and t.dag_run_id = p_run)
-    - (select count(*) from task_instance t where t.id = any (picked) and t.dag_run_id = p_run)
   into room from dag_run r join dag_version v on v.id = r.version_id where r.id = p_run;
+  if room < quota + cardinality(picked) then
+    room := room - (select count(*) from task_instance t where t.id = any (picked) and t.dag_run_id = p_run);
+  end if;
   head.task_index := -1;
   while quota > 0 and room > 0 and slots > 0 loop
     select * into stretch from pick_stretch(p_lane, p_pool, p_queue, p_rank, p_dag, p_run, head.task_index, least(quota, room), slots,
@@ -116,41 +118,51 @@ $$;
 
 -- Up to `p_limit` DAGs that wait at a place, from the one after `p_last` on and, once around, from the first to `p_last`.
 create function waiting_dags(p_lane text, p_pool text, p_queue text, p_rank bigint, p_last text, p_limit integer) returns text[]
-language sql stable as $$
-  with recursive dag as (
-    select false as wrapped, p_last as dag_id
-    union all
-    select d.wrapped or up.dag_id is null, coalesce(up.dag_id, first.dag_id)
-    from dag d
-    cross join lateral (select (select t.dag_id from task_instance t
-      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id > d.dag_id
-      order by t.dag_id limit 1) as dag_id) up
-    cross join lateral (select case when up.dag_id is null and not d.wrapped then (select t.dag_id from task_instance t
-      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank
-      order by t.dag_id limit 1) end as dag_id) first
-    where coalesce(up.dag_id, first.dag_id) <= case when d.wrapped or up.dag_id is null then p_last else up.dag_id end
-  )
-  select array(select dag_id from dag offset 1 limit p_limit)
+language plpgsql stable as $$
+declare
+  dags text[] := '{}';
+  dag text := p_last;
+  wrapped boolean := false;
+begin
+  while cardinality(dags) < p_limit loop
+    select t.dag_id into dag from task_instance t
+    where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id > dag
+    order by t.dag_id limit 1;
+    if dag is null and not wrapped then
+      wrapped := true;
+      dag := '';
+      continue;
+    end if;
+    exit when dag is null or wrapped and dag > p_last;
+    dags := dags || dag;
+  end loop;
+  return dags;
+end
 $$;
 
 -- The same for the runs of one DAG.
 create function waiting_runs(p_lane text, p_pool text, p_queue text, p_rank bigint, p_dag text, p_last bigint, p_limit integer)
-returns bigint[] language sql stable as $$
-  with recursive run as (
-    select false as wrapped, p_last as id
-    union all
-    select r.wrapped or up.id is null, coalesce(up.id, first.id)
-    from run r
-    cross join lateral (select (select t.dag_run_id from task_instance t
-      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
-        and t.dag_run_id > r.id
-      order by t.dag_run_id limit 1) as id) up
-    cross join lateral (select case when up.id is null and not r.wrapped then (select t.dag_run_id from task_instance t
-      where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
-      order by t.dag_run_id limit 1) end as id) first
-    where coalesce(up.id, first.id) <= case when r.wrapped or up.id is null then p_last else up.id end
-  )
-  select array(select id from run offset 1 limit p_limit)
+returns bigint[] language plpgsql stable as $$
+declare
+  runs bigint[] := '{}';
+  run bigint := p_last;
+  wrapped boolean := false;
+begin
+  while cardinality(runs) < p_limit loop
+    select t.dag_run_id into run from task_instance t
+    where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag
+      and t.dag_run_id > run
+    order by t.dag_run_id limit 1;
+    if run is null and not wrapped then
+      wrapped := true;
+      run := 0;
+      continue;
+    end if;
+    exit when run is null or wrapped and run > p_last;
+    runs := runs || run;
+  end loop;
+  return runs;
+end
 $$;
 
 -- Notes who was served last at a place (a DAG; with `p_dag`, one of its runs).
@@ -173,11 +185,10 @@ declare
   got record;
 begin
   more := false;
-  select min(t.dag_run_id), max(t.dag_run_id) into run, at from task_instance t
-  where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank and t.dag_id = p_dag;
-  if run = at then
+  runs := waiting_runs(p_lane, p_pool, p_queue, p_rank, p_dag, 0, 2);
+  if cardinality(runs) = 1 then
     select g.slots, g.picked, g.more into slots, picked, more
-    from pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, run, p_quota, slots, picked) g;
+    from pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, runs[1], p_quota, slots, picked) g;
     return;
   end if;
   at := coalesce((select last::bigint from claim_turn where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = p_dag), 0);
@@ -221,11 +232,10 @@ declare
   got record;
 begin
   more := false;
-  select min(t.dag_id), max(t.dag_id) into dag, at from task_instance t
-  where t.state = 'queued' and t.lane = p_lane and t.pool = p_pool and t.queue = p_queue and t.rank = p_rank;
-  if dag = at and not p_contended then
+  dags := waiting_dags(p_lane, p_pool, p_queue, p_rank, '', 2);
+  if cardinality(dags) = 1 and not p_contended then
     select g.slots, g.picked, g.more into slots, picked, more
-    from pick_of_dag(p_lane, p_pool, p_queue, p_rank, dag, p_quota, slots, picked) g;
+    from pick_of_dag(p_lane, p_pool, p_queue, p_rank, dags[1], p_quota, slots, picked) g;
     return;
   end if;
   at := coalesce((select last from claim_turn where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = ''), '');

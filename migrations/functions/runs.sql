@@ -63,18 +63,18 @@ begin
 end
 $$;
 
--- Value of the key of {"key": text or token, "limit"} in a run; null where there is no such limit. What has no value in the run
--- is a key of its own.
+-- What the key of {"key": text or token, "limit"} is in a run: the text, or the name and the value of what the token names; null where
+-- there is no such limit.
 create function concurrency_key(p_concurrency jsonb, run dag_run) returns text language sql stable as $$
   select case
     when p_concurrency is null then null
     when jsonb_typeof(p_concurrency -> 'key') = 'string' then p_concurrency ->> 'key'
-    when p_concurrency -> 'key' ? '$param' then
-      coalesce(run.params #>> array(select jsonb_array_elements_text(p_concurrency -> 'key' -> '$param')), '')
-    else coalesce(case p_concurrency -> 'key' ->> '$run'
+    when p_concurrency -> 'key' ? '$param' then concat((
+      select string_agg(p, '.') || '=' || coalesce(run.params #>> array_agg(p), '')
+      from jsonb_array_elements_text(p_concurrency -> 'key' -> '$param') p))
+    else concat(p_concurrency -> 'key' ->> '$run', '=', case p_concurrency -> 'key' ->> '$run'
       when 'runId' then run.run_id when 'dagId' then run.dag_id when 'logicalDate' then run.logical_date::text
-      when 'intervalStart' then run.interval_start::text when 'intervalEnd' then run.interval_end::text
-      when 'partition' then run.partition end, '')
+      when 'intervalStart' then run.interval_start::text when 'intervalEnd' then run.interval_end::text end)
   end
 $$;
 

@@ -1,11 +1,11 @@
 /** One declaration → one {@link TaskSpec}, apart from its place in the graph. */
 import type { CommonOptions, Inputs } from "./authoring.ts";
 import { type CallSite, dagError } from "./call-site.ts";
+import { taskConcurrency } from "./concurrency.ts";
 import { asDataset, type DatasetLike } from "./datasets.ts";
 import { DeclaredTask, type TaskDeclaration } from "./declare.ts";
 import { milliseconds } from "./duration.ts";
 import { DeclaredGroup } from "./group.ts";
-import { nameOf, tokenOf } from "./refs.ts";
 import { type Json, type RetrySpec, type SensorSpec, type TaskSpec, TEARDOWN_RULE, TRIGGER_RULES } from "./spec.ts";
 import { tokensIn } from "./tokens.ts";
 
@@ -66,7 +66,7 @@ export function compileTask(task: TaskDeclaration, owner: object): TaskSpec {
     priority: atLeast(-1_000_000, options, "priority", task) ?? 0,
     maxActive: atLeast(1, options, "maxActive", task),
     ...queueOf(task),
-    ...concurrencyOf(task),
+    ...taskConcurrency(task),
     reads: ids([...(operator?.reads ?? []), ...(options.reads ?? [])]),
     emits: ids([...(operator?.emits ?? []), ...(options.emits ?? [])]),
     doc: options.doc ?? null,
@@ -137,25 +137,6 @@ function queueOf({ options, ref, at }: TaskDeclaration): Pick<TaskSpec, "queue">
   if (options.queue === undefined || options.queue === "default") return {};
   checkId(options.queue, `task ${ref.id}: queue`, at);
   return { queue: options.queue };
-}
-
-function concurrencyOf({ options, ref, at }: TaskDeclaration): Pick<TaskSpec, "concurrency"> {
-  if (options.concurrency === undefined) return {};
-  const { key, limit } = options.concurrency;
-  const what = `task ${ref.id}: concurrency`;
-  const token = typeof key === "string" ? key : tokenOf(key);
-  if (token === null || token === "") throw dagError(`${what}.key is neither text nor a reference`, at);
-  if (typeof token === "object" && !("$param" in token || "$run" in token)) {
-    const remedy = "Name a param or a fact of the run: the key must be known when the run is made.";
-    throw dagError(`${what}.key is the ${nameOf(token)}`, at, remedy);
-  }
-  return { concurrency: { key: token, limit: limitOf(limit, what, at) } };
-}
-
-/** Throws DAG_INVALID for what is no limit. `what` says whose it is. */
-export function limitOf(limit: unknown, what: string, at: CallSite | null): number {
-  if (Number.isSafeInteger(limit) && (limit as number) > 0) return limit as number;
-  throw dagError(`${what}.limit ${String(limit)} is not a whole number above 0`, at);
 }
 
 function ids(datasets: readonly DatasetLike[]): string[] {

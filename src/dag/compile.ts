@@ -2,7 +2,8 @@
 import { z } from "zod";
 import type { DagOptions } from "./authoring.ts";
 import { type CallSite, dagError } from "./call-site.ts";
-import { branchTargets, checkId, compileTask, limitOf, upstreamOf } from "./compile-task.ts";
+import { branchTargets, checkId, compileTask, upstreamOf } from "./compile-task.ts";
+import { checkKeys, dagConcurrency } from "./concurrency.ts";
 import { asDataset, type Dataset } from "./datasets.ts";
 import { type Declarations, DeclaredTask, type TaskDeclaration } from "./declare.ts";
 import { taskGraph } from "./graph.ts";
@@ -39,7 +40,7 @@ export function compile(dag: DeclaredDag): DagSpec {
     catchup: options.catchup ?? "none",
     maxActiveRuns: positive(activeRuns(dag), "maxActiveRuns", dag),
     maxActiveTasks: positive(options.maxActiveTasks, "maxActiveTasks", dag),
-    ...concurrencyOf(dag),
+    ...dagConcurrency(dag),
     params: paramsOf(dag),
     datasets: datasetsOf(dag),
     ...groupsOf(dag),
@@ -73,6 +74,7 @@ function compileTasks(dag: DeclaredDag): TaskSpec[] {
     byId.set(spec.taskId, task);
     specs.set(spec.taskId, spec);
   }
+  checkKeys([...specs.values()], (taskId) => byId.get(taskId)?.at ?? dag.at);
   const upstream = edges(dag, byId);
   const graph = taskGraph(upstream);
   if ("cycle" in graph) {
@@ -183,15 +185,6 @@ function positive(value: number | undefined, key: string, dag: DeclaredDag): num
   if (value === undefined) return 16;
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw dagError(`DAG ${dag.id}: ${key} ${value} is not a whole number above 0`, dag.at);
-}
-
-function concurrencyOf({ id, options, at }: DeclaredDag): Pick<DagSpec, "concurrency"> {
-  if (options.concurrency === undefined) return {};
-  const { key, limit } = options.concurrency;
-  const what = `DAG ${id}: concurrency`;
-  if (!Object.hasOwn(options.params?.shape ?? {}, key))
-    throw dagError(`${what}.key ${JSON.stringify(key)} is none of its params`, at);
-  return { concurrency: { key: { $param: [key] }, limit: limitOf(limit, what, at) } };
 }
 
 function lineOf(task: TaskDeclaration): string {
