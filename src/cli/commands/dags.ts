@@ -1,19 +1,20 @@
-/** `qflow dags …`: what is declared, what runs next, and the switches. */
+/** `qflow dags …`: what is declared, and runs by hand. */
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { loadDags } from "../../dag/load-dags.ts";
 import { scheduleDescription } from "../../dag/schedule-text.ts";
 import type { Json } from "../../dag/spec.ts";
-import { listRuns } from "../../dag/timetable.ts";
 import { QflowError } from "../../errors.ts";
 import type { Database } from "../../metadata/database.ts";
-import { createRun, pauseDag, unpauseDag } from "../../metadata/runs.ts";
+import { createRun } from "../../metadata/runs.ts";
 import { type DagRow, getDag, getDagVersion, listDags } from "../../metadata/views/dag-views.ts";
-import { storeDags } from "../dag-loader.ts";
 import { type Column, EXIT, printFields, printRows, say } from "../output.ts";
-import { type CommandContext, jsonObject, type ListOptions, outputOption, wholeNumber } from "../program.ts";
+import { type CommandContext, jsonObject, type ListOptions, outputOption } from "../program.ts";
 import { instant } from "../text.ts";
-import { withDatabase, withScratchDatabase } from "../with-database.ts";
+import { withDags } from "../with-dags.ts";
+import { withScratchDatabase } from "../with-database.ts";
+import { addScheduleCommands } from "./dag-schedules.ts";
+import { dagExplain } from "./explain.ts";
 
 const MANY = 100_000;
 
@@ -60,7 +61,9 @@ export function dagCommands(program: Command, context: () => CommandContext): vo
     .action((file: string, options: ListOptions & { dag?: string }) =>
       withScratchDatabase(context(), (database) => testFile(context(), { file, database, ...options })),
     );
-  addSwitches(dags, context);
+  addTrigger(dags, context);
+  addScheduleCommands(dags, context);
+  dagExplain(dags, context);
 }
 
 type TestRequest = ListOptions & { file: string; dag?: string; database: Database };
@@ -68,7 +71,9 @@ type TestRequest = ListOptions & { file: string; dag?: string; database: Databas
 async function testFile({ config }: CommandContext, request: TestRequest): Promise<void> {
   const { file, database, dag, output } = request;
   const { testDagFile } = await import("../../worker/index.ts");
-  for await (const run of testDagFile(file, { database, config, ...(dag ? { dagId: dag } : {}) })) {
+  const { testWaits } = await import("../../scheduler/index.ts");
+  const options = { database, config, startWaits: testWaits, ...(dag ? { dagId: dag } : {}) };
+  for await (const run of testDagFile(file, options)) {
     const line = { dag_id: run.dagId, state: run.state, tasks: run.tasks };
     if (output === "json") process.stdout.write(`${JSON.stringify(line)}\n`);
     else {
@@ -79,15 +84,7 @@ async function testFile({ config }: CommandContext, request: TestRequest): Promi
   }
 }
 
-function addSwitches(dags: Command, context: () => CommandContext): void {
-  dags
-    .command("next <dag>")
-    .description("coming runs")
-    .option("-n, --count <n>", "how many", wholeNumber("--count"), 5)
-    .addOption(outputOption())
-    .action((dagId: string, options: ListOptions & { count: number }) =>
-      withDags(context(), (database) => next(database, dagId, options)),
-    );
+function addTrigger(dags: Command, context: () => CommandContext): void {
   dags
     .command("trigger <dag>")
     .description("start a run by hand")
@@ -109,14 +106,6 @@ function addSwitches(dags: Command, context: () => CommandContext): void {
         printFields({ dag: run.dagId, run: run.runId }, options.output);
       }),
     );
-  dags
-    .command("pause <dag>")
-    .description("start no new runs")
-    .action((dagId: string) => withDags(context(), (database) => pauseDag(database, dagId)));
-  dags
-    .command("unpause <dag>")
-    .description("start runs again")
-    .action((dagId: string) => withDags(context(), (database) => unpauseDag(database, dagId)));
 }
 
 interface TriggerOptions extends ListOptions {
@@ -124,14 +113,6 @@ interface TriggerOptions extends ListOptions {
   runId?: string;
   logicalDate?: string;
   partition?: string;
-}
-
-/** The database, with the DAGs of the folder in it: a command must not need a scheduler to know them. */
-function withDags<T>(context: CommandContext, work: (database: Database) => Promise<T>): Promise<T> {
-  return withDatabase(context, async (database) => {
-    await storeDags(database, context.config);
-    return work(database);
-  });
 }
 
 function instantFrom(text: string): Date {
@@ -202,23 +183,4 @@ async function check(folder: string, options: ListOptions): Promise<void> {
     say(`${findings.length} files, ${broken.length} with errors`);
   }
   if (broken.length > 0) process.exitCode = EXIT.failed;
-}
-
-async function next(database: Database, dagId: string, options: ListOptions & { count: number }): Promise<void> {
-  const { schedule } = await getDag(database, dagId);
-  if (schedule === null || schedule.kind === "datasets") {
-    printRows([], [], {
-      format: options.output,
-      empty: `${dagId} runs ${scheduleDescription(schedule)}; no time is known.`,
-    });
-    return;
-  }
-  const runs = listRuns(schedule, { from: new Date(), count: options.count });
-  const columns: Column<(typeof runs)[number]>[] = [
-    { heading: "run after", cell: (run) => instant(run.runAfter) },
-    { heading: "logical date", cell: (run) => instant(run.logicalDate) },
-    { heading: "interval start", cell: (run) => instant(run.interval.start) },
-    { heading: "interval end", cell: (run) => instant(run.interval.end) },
-  ];
-  printRows(runs, columns, { format: options.output, empty: "No more runs." });
 }
