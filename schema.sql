@@ -750,7 +750,7 @@ CREATE UNIQUE INDEX dag_run_tick ON public.dag_run USING btree (dag_id, logical_
 CREATE TRIGGER connection_changes AFTER INSERT OR DELETE OR UPDATE ON public.connection FOR EACH STATEMENT EXECUTE FUNCTION count_secret_change();
 CREATE TRIGGER dag_run_wakes AFTER UPDATE OF state ON public.dag_run FOR EACH ROW WHEN (((new.state = ANY (ARRAY['success'::text, 'failed'::text])) AND (old.state <> new.state))) EXECUTE FUNCTION wake_run_waits();
 CREATE TRIGGER dataset_event_wakes AFTER INSERT ON public.dataset_event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION wake_dataset_waits();
-CREATE TRIGGER task_instance_births BEFORE INSERT ON public.task_instance FOR EACH ROW WHEN ((new.state <> ALL (ARRAY['none'::text, 'queued'::text]))) EXECUTE FUNCTION refuse_move();
+CREATE TRIGGER task_instance_births BEFORE INSERT ON public.task_instance FOR EACH ROW WHEN ((new.state <> 'none'::text)) EXECUTE FUNCTION refuse_move();
 CREATE TRIGGER task_instance_moves BEFORE UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state <> new.state) AND (((old.state || '>'::text) || new.state) <> ALL (ARRAY['none>scheduled'::text, 'none>queued'::text, 'none>skipped'::text, 'none>upstream_failed'::text, 'none>failed'::text, 'none>success'::text, 'none>removed'::text, 'scheduled>queued'::text, 'scheduled>skipped'::text, 'queued>running'::text, 'queued>skipped'::text, 'queued>deferred'::text, 'running>success'::text, 'running>failed'::text, 'running>skipped'::text, 'running>up_for_retry'::text, 'running>queued'::text, 'running>up_for_reschedule'::text, 'up_for_reschedule>queued'::text, 'up_for_reschedule>skipped'::text, 'up_for_reschedule>failed'::text, 'deferred>success'::text, 'deferred>failed'::text, 'deferred>skipped'::text, 'up_for_retry>queued'::text, 'up_for_retry>skipped'::text, 'success>none'::text, 'failed>none'::text, 'skipped>none'::text, 'upstream_failed>none'::text, 'removed>none'::text])))) EXECUTE FUNCTION refuse_move();
 CREATE TRIGGER task_instance_waits AFTER UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state = ANY (ARRAY['deferred'::text, 'up_for_reschedule'::text, 'queued'::text])) AND (new.state <> ALL (ARRAY['queued'::text, 'running'::text, 'deferred'::text])))) EXECUTE FUNCTION end_wait();
 CREATE TRIGGER variable_changes AFTER INSERT OR DELETE OR UPDATE ON public.variable FOR EACH STATEMENT EXECUTE FUNCTION count_secret_change();
@@ -1067,12 +1067,12 @@ AS $function$
   select case
     when p_concurrency is null then null
     when jsonb_typeof(p_concurrency -> 'key') = 'string' then p_concurrency ->> 'key'
-    when p_concurrency -> 'key' ? '$param' then
-      coalesce(run.params #>> array(select jsonb_array_elements_text(p_concurrency -> 'key' -> '$param')), '')
-    else coalesce(case p_concurrency -> 'key' ->> '$run'
+    when p_concurrency -> 'key' ? '$param' then concat((
+      select string_agg(p, '.') || '=' || coalesce(run.params #>> array_agg(p), '')
+      from jsonb_array_elements_text(p_concurrency -> 'key' -> '$param') p))
+    else concat(p_concurrency -> 'key' ->> '$run', '=', case p_concurrency -> 'key' ->> '$run'
       when 'runId' then run.run_id when 'dagId' then run.dag_id when 'logicalDate' then run.logical_date::text
-      when 'intervalStart' then run.interval_start::text when 'intervalEnd' then run.interval_end::text
-      when 'partition' then run.partition end, '')
+      when 'intervalStart' then run.interval_start::text when 'intervalEnd' then run.interval_end::text end)
   end
 $function$;
 CREATE OR REPLACE FUNCTION public.count_down(p_ended bigint[], p_undecided bigint[], OUT ended bigint[], OUT queued integer, OUT expand bigint[], OUT items bigint[])
@@ -1335,6 +1335,7 @@ $function$;
 CREATE OR REPLACE FUNCTION public.expand_map(p_id bigint, OUT ended bigint[], OUT queued integer)
  RETURNS record
  LANGUAGE plpgsql
+ SET enable_hashjoin TO 'on'
 AS $function$
 declare
   items jsonb := mapped_over(p_id);
@@ -1836,8 +1837,10 @@ declare
   ids bigint[];
 begin
   select v.max_active_tasks - (select count(*) from task_instance t where t.state = 'running' and t.dag_run_id = p_run)
-    - (select count(*) from task_instance t where t.id = any (picked) and t.dag_run_id = p_run)
   into room from dag_run r join dag_version v on v.id = r.version_id where r.id = p_run;
+  if room < quota + cardinality(picked) then
+    room := room - (select count(*) from task_instance t where t.id = any (picked) and t.dag_run_id = p_run);
+  end if;
   head.task_index := -1;
   while quota > 0 and room > 0 and slots > 0 loop
     select * into stretch from pick_stretch(p_lane, p_pool, p_queue, p_rank, p_dag, p_run, head.task_index, least(quota, room), slots,

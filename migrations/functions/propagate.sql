@@ -207,7 +207,8 @@ $$;
 
 -- Turns a map task whose rule lets it run into an instance an item, and the maps that follow it too. A map over nothing is
 -- skipped, over no array fails, and one that follows a map which did not run cannot either.
-create function expand_map(p_id bigint, out ended bigint[], out queued integer) language plpgsql as $$
+-- Thousands of items meet thousands of instances here: the one place where the plan of the call above would be quadratic.
+create function expand_map(p_id bigint, out ended bigint[], out queued integer) language plpgsql set enable_hashjoin = on as $$
 declare
   items jsonb := mapped_over(p_id);
   problem record;

@@ -21,7 +21,7 @@ create trigger task_instance_moves before update of state on task_instance for e
   execute function refuse_move();
 
 create trigger task_instance_births before insert on task_instance for each row
-  when (new.state not in ('none', 'queued'))
+  when (new.state <> 'none')
   execute function refuse_move();
 
 -- The state an undecided instance goes to, given its rule and how many upstream instances there are and ended how:

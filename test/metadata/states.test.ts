@@ -32,13 +32,13 @@ test("the database refuses every other move, by name", async (t) => {
   }
 });
 
-test("an instance is born undecided or queued", async (t) => {
+test("an instance is born undecided", async (t) => {
   const db = await testDatabase(t);
   await deploy(db, dagSpec("d", [{ id: "a" }]));
   await createRun(db, { dagId: "d", by: "test" });
   const born = db.query(
     `insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, map_index, state, rule, expands, up_total, lane, pool, pool_slots, priority)
-     select dag_run_id, version_id, dag_id, task_id, task_index, 7, 'running', rule, false, 0, lane, pool, 1, 0 from task_instance`,
+     select dag_run_id, version_id, dag_id, task_id, task_index, 7, 'queued', rule, false, 0, lane, pool, 1, 0 from task_instance`,
   );
   await t.throwsAsync(born, { code: "QF001" });
 });
