@@ -4,7 +4,7 @@ const ROOMS = {
   dag: ["config"],
   metadata: ["dag", "config"],
   operators: ["metadata", "dag", "config"],
-  scheduler: ["metadata", "dag", "config"],
+  scheduler: ["operators", "metadata", "dag", "config"],
   worker: ["operators", "metadata", "dag", "config"],
   api: ["scheduler", "worker", "operators", "metadata", "dag", "config"],
   engines: ["config"],

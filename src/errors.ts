@@ -42,6 +42,11 @@ export const ERROR_CODES = {
     retry: "fatal",
     remedy: "Find out why what it waits for did not come; then clear the task, or raise its timeout.",
   },
+  SENSOR_FAILED: {
+    retry: "fatal",
+    remedy: "What it waits for cannot come any more; correct that, then clear the task.",
+  },
+  APPROVAL_REJECTED: { retry: "fatal", remedy: "Ask who rejected it; clear the task to ask again." },
   TASK_TIMEOUT: { retry: "retryable", remedy: "Raise the task's timeout, or find what it waits for in its log." },
   FENCED: { retry: "infra", remedy: "Nothing: another attempt owns this task now." },
   TASK_CANCELLED: { retry: "fatal", remedy: "Clear the task to run it again." },

@@ -2,6 +2,7 @@
 import { loadConfig } from "./config.ts";
 import type { Dag } from "./dag/dag.ts";
 import type { Json } from "./dag/spec.ts";
+import { testWaits } from "./scheduler/index.ts";
 import { withTemporaryDatabase } from "./testing/temporary-database.ts";
 import { testDeclaredDag } from "./worker/index.ts";
 
@@ -34,7 +35,11 @@ export async function testDag(dag: Dag, options: TestDagOptions = {}): Promise<T
   const logicalDate = options.logicalDate === undefined ? null : new Date(options.logicalDate);
   const params = options.params ?? {};
   return withTemporaryDatabase(async (database) => {
-    const { state, tasks, xcoms } = await testDeclaredDag(dag, { database, config }, { logicalDate, params });
+    const { state, tasks, xcoms } = await testDeclaredDag(
+      dag,
+      { database, config, startWaits: testWaits },
+      { logicalDate, params },
+    );
     return { state, tasks, xcoms };
   });
 }

@@ -89,10 +89,15 @@ create function rearm_waits(p_waits jsonb) returns integer language sql as $$
   select count(*)::integer from armed
 $$;
 
--- Milliseconds until the next wait or the next call of a sensor's function is due; null where none waits.
-create function next_wait_ms() returns double precision language sql stable as $$
-  select extract(epoch from least((select min(wake_at) from task_wait),
-    (select min(wake_at) from task_instance where state = 'up_for_reschedule')) - now())::double precision * 1000
+-- What there is to do about waits, in one look: {"queued", "pokes", "waits", "nextInMs"}; the last is until the next is due, null
+-- where nothing waits for a time.
+create function due_waits() returns jsonb language sql stable as $$
+  select jsonb_build_object(
+    'queued', exists (select from task_instance where state = 'queued' and lane = 'wait'),
+    'pokes', exists (select from task_instance where state = 'up_for_reschedule' and wake_at <= now()),
+    'waits', exists (select from task_wait where wake_at <= now()),
+    'nextInMs', extract(epoch from least((select min(wake_at) from task_wait where wake_at > now()),
+      (select min(wake_at) from task_instance where state = 'up_for_reschedule' and wake_at > now())) - now()) * 1000)
 $$;
 
 -- Queues sensors whose next call is due. Those past their deadline are left for finish_waits. Returns how many are queued.

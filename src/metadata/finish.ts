@@ -66,7 +66,8 @@ export async function finishAndClaim(
 /** NUL and lone surrogates, which JSON can write and PostgreSQL's jsonb cannot hold. */
 const UNSTORABLE = /(?<=(?<!\\)(?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/i;
 
-function storable(outcome: AttemptOutcome): AttemptOutcome {
+/** The outcome as jsonb can hold it: a value that it cannot hold fails the task, text is cleaned. */
+export function storable(outcome: AttemptOutcome): AttemptOutcome {
   const text = JSON.stringify(outcome);
   if (!UNSTORABLE.test(text)) return outcome;
   if (outcome.state !== "success")

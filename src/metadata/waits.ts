@@ -3,6 +3,7 @@ import type { Json, SensorSpec } from "../dag/spec.ts";
 import type { TokenValues } from "../dag/tokens.ts";
 import { type UpstreamRow, valueFrom } from "./claimed-task.ts";
 import type { Database, Sql } from "./database.ts";
+import { storable } from "./finish.ts";
 import { withRetry } from "./transient.ts";
 import { wakeSoon } from "./wake.ts";
 import type { AttemptOutcome } from "./work-types.ts";
@@ -139,30 +140,33 @@ export async function rearmWaits(sql: Sql, waits: readonly RearmedWait[]): Promi
   if (waits.length > 0) await sql.query("select rearm_waits($1)", [JSON.stringify(waits)]);
 }
 
+/** What the end of waits led to. */
+export interface FinishedWaits {
+  /** Attempts that this call ended. */
+  readonly attempts: readonly string[];
+  readonly queued: number;
+  readonly closed: number;
+  readonly events: number;
+}
+
 /**
- * Ends waits, with all that follows for their runs, in one transaction. Attempts that are no longer waiting (cleared, cancelled,
- * ended by another scheduler) are left alone. Returns the attempts this call ended.
+ * Ends waits, with all that follows for their runs, in the transaction of `sql`. Attempts that are no longer waiting (cleared,
+ * cancelled, ended by another scheduler) are left alone.
  */
-export async function finishWaits(
-  database: Database,
-  outcomes: readonly WaitOutcome[],
-  sql: Sql = database,
-): Promise<readonly string[]> {
+export async function endWaits(sql: Sql, outcomes: readonly WaitOutcome[]): Promise<FinishedWaits> {
+  const result = await sql.query<FinishedWaits>("select * from finish_waits($1)", [
+    JSON.stringify(outcomes.map(storable)),
+  ]);
+  return result.rows[0] as FinishedWaits;
+}
+
+/** {@link endWaits} in a transaction of its own; wakes whom it made work for. Returns the attempts it ended. */
+export async function finishWaits(database: Database, outcomes: readonly WaitOutcome[]): Promise<readonly string[]> {
   if (outcomes.length === 0) return [];
-  const payload = JSON.stringify(outcomes);
-  const result = await withRetry(
-    () =>
-      sql.query<{ attempts: string[]; queued: number; closed: number; events: number }>(
-        "select * from finish_waits($1)",
-        [payload],
-      ),
-    // Inside somebody's transaction a second try would find that transaction broken.
-    { tries: sql === database ? TRIES : 1 },
-  );
-  const row = result.rows[0];
-  if ((row?.queued ?? 0) > 0) wakeSoon(database, "qflow_work");
-  if ((row?.queued ?? 0) + (row?.closed ?? 0) + (row?.events ?? 0) > 0) wakeSoon(database, "qflow_scheduler");
-  return row?.attempts ?? [];
+  const { attempts, queued, closed, events } = await withRetry(() => endWaits(database, outcomes), { tries: TRIES });
+  if (queued > 0) wakeSoon(database, "qflow_work");
+  if (queued + closed + events > 0) wakeSoon(database, "qflow_scheduler");
+  return attempts;
 }
 
 /** Queues sensors whose function is due to be called again; several schedulers share them. Returns how many. */
@@ -193,8 +197,19 @@ export async function lateSensors(sql: Sql): Promise<LateSensor[]> {
   return result.rows;
 }
 
-/** Milliseconds until the next wait is due, 0 or less where one is; null where nothing waits. */
-export async function nextWaitMs(sql: Sql): Promise<number | null> {
-  const result = await sql.query<{ ms: number | null }>("select next_wait_ms() as ms");
-  return result.rows[0]?.ms ?? null;
+/** What there is to do about waits. */
+export interface DueWaits {
+  /** Sensors that are to begin to wait. */
+  readonly queued: boolean;
+  /** Sensors whose function is to be called again, or is too late for that. */
+  readonly pokes: boolean;
+  readonly waits: boolean;
+  /** Milliseconds until the next of them is due; null where none waits for a time. */
+  readonly nextInMs: number | null;
+}
+
+/** One look at what is due: cheap where nothing is. */
+export async function dueWaits(sql: Sql): Promise<DueWaits> {
+  const result = await sql.query<{ due: DueWaits }>("select due_waits() as due");
+  return result.rows[0]?.due ?? { queued: false, pokes: false, waits: false, nextInMs: null };
 }

@@ -1,7 +1,14 @@
 /** What the command line and the API use of the scheduler. */
 export { holds, planDatasetRuns } from "./dataset-plan.ts";
+export {
+  type DagExplanation,
+  explainDag,
+  explainRun,
+  type RunExplanation,
+  type TaskExplanation,
+} from "./explain.ts";
 export { comingRuns, type DueRuns, dueRuns } from "./forecast.ts";
 export { type Scheduler, type SchedulerOptions, startScheduler } from "./scheduler.ts";
+export { testWaits } from "./test-waits.ts";
 export { timingOf } from "./timing.ts";
-export { startWaits, type Waits } from "./waits.ts";
 export { previewUnpause, type UnpausePreview } from "./unpause.ts";

@@ -1,6 +1,6 @@
 /** The scheduler's loop: creates runs, fires timers, rescues lost work. Any number may run against one database. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { messageOf } from "../errors.ts";
+import { messageOf, QflowError } from "../errors.ts";
 import type { Database } from "../metadata/database.ts";
 import { nextTickInMs, startableDags } from "../metadata/due-dags.ts";
 import { hostId } from "../metadata/host-identity.ts";
@@ -14,6 +14,7 @@ import { wakeWith } from "../metadata/wake.ts";
 import { createDatasetRuns } from "./dataset-runs.ts";
 import { createDueRuns } from "./due-runs.ts";
 import { LostWorkerSearch } from "./lost-workers.ts";
+import { startWaits, type WaitsOptions } from "./waits.ts";
 
 /** How a scheduler is set up. */
 export interface SchedulerOptions {
@@ -23,6 +24,8 @@ export interface SchedulerOptions {
   readonly clock?: () => number;
   /** Told what went wrong; the loop goes on. Default: standard error. */
   readonly warn?: (message: string) => void;
+  /** Connections that waits use, by id. Default: there are none. */
+  readonly connection?: WaitsOptions["connection"];
 }
 
 /** A running scheduler. */
@@ -38,12 +41,22 @@ const LOST_EVERY_MS = 1_000;
 export async function startScheduler(database: Database, options: SchedulerOptions = {}): Promise<Scheduler> {
   const look = new Look(database, await hostId(), options);
   const stopping = new AbortController();
+  const waits = startWaits(database, {
+    connection: options.connection ?? noConnection,
+    warn: options.warn ?? ((message) => console.error(`scheduler: ${message}`)),
+    ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }),
+  });
   let woken = Promise.withResolvers<void>();
-  const unlisten = listen(database, "qflow_scheduler", () => woken.resolve());
+  const unlisten = listen(database, "qflow_scheduler", () => {
+    woken.resolve();
+    waits.wake();
+  });
   const loop = (async () => {
     for (let failures = 0; !stopping.signal.aborted; ) {
       woken = Promise.withResolvers<void>();
       const { waitMs, failed } = await look.once();
+      // Runs that it started may begin with waits.
+      waits.wake();
       failures = failed ? failures + 1 : 0;
       const pause = failed ? backoffMs(failures, Math.random()) : waitMs;
       await Promise.race([failed ? new Promise(() => {}) : woken.promise, rest(pause, stopping.signal)]);
@@ -52,9 +65,13 @@ export async function startScheduler(database: Database, options: SchedulerOptio
   return {
     stop: async () => {
       stopping.abort();
-      await Promise.all([unlisten(), loop]);
+      await Promise.all([unlisten(), loop, waits.stop()]);
     },
   };
+}
+
+async function noConnection(id: string): Promise<never> {
+  throw new QflowError("CONNECTION_UNKNOWN", `there is no connection ${id}`);
 }
 
 async function rest(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 /** The attempts a worker runs: from claim to outcome, with timeouts and stops. */
+import { sensorTimedOut } from "../metadata/sensor-timeout.ts";
 import type { AttemptOutcome, ClaimedTask } from "../metadata/work.ts";
 import { backoff } from "./backoff.ts";
 import type { BundleCache } from "./bundle-cache.ts";
@@ -7,7 +8,7 @@ import type { LogSink } from "./log-sink.ts";
 import type { Masker } from "./mask.ts";
 import { safeResult } from "./mask-result.ts";
 import type { StopReason, TaskResult } from "./protocol.ts";
-import { report, resultOfTimeout } from "./task-result.ts";
+import { report } from "./task-result.ts";
 
 /** What the attempts need. */
 export interface AttemptsParts {
@@ -144,7 +145,7 @@ function stoppedResult(task: ClaimedTask, reason: StopReason, result: TaskResult
   // It may have ended by itself at the same moment; a timeout is kept, or it would depend on who was faster.
   if (reason !== "timeout" && result.state !== "failed") return result;
   if (reason === "timeout" && task.sensor !== null)
-    return resultOfTimeout(task.sensor, "what it waits for did not come within its timeout");
+    return sensorTimedOut(task.sensor, "what it waits for did not come within its timeout");
   if (reason === "timeout") {
     const message = `the task ran longer than its timeout of ${(task.timeoutMs ?? 0) / 1000} s`;
     return { state: "failed", retry: "retryable", error: report("TASK_TIMEOUT", message) };

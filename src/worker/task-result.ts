@@ -1,6 +1,6 @@
 /** From what a task function or operator returned or threw to how its attempt ended. */
 import { Fail, Skip } from "../dag/signals.ts";
-import type { Json, SensorSpec } from "../dag/spec.ts";
+import type { Json } from "../dag/spec.ts";
 import { ERROR_CODES, type ErrorCode, QflowError } from "../errors.ts";
 import type { ClaimedTask, EmittedEvent, FailureReport } from "../metadata/work.ts";
 import { checkJson } from "./json-check.ts";
@@ -72,12 +72,6 @@ export function resultOfError(error: unknown): TaskResult {
     };
   }
   return { state: "failed", retry: "retryable", error: report("TASK_FAILED", textOf(error)) };
-}
-
-/** How a sensor ends whose timeout came first; `what` says what it waited for. */
-export function resultOfTimeout(sensor: SensorSpec, what: string): TaskResult {
-  if (sensor.onTimeout === "skip") return { state: "skipped", reason: `timed out: ${what}` };
-  return { state: "failed", retry: "fatal", error: report("SENSOR_TIMEOUT", what) };
 }
 
 /** A failure as it is stored. */

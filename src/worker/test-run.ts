@@ -32,6 +32,8 @@ export interface TestRun {
 export interface TestRunOptions {
   database: Database;
   config: Config;
+  /** Starts what decides about waits, the scheduler's part in a test; without it declared sensors wait for ever. */
+  startWaits?(database: Database, config: Config): { stop(): Promise<void> };
 }
 
 /** What a run of one DAG is told. */
@@ -107,6 +109,7 @@ async function* runEach(options: TestRunOptions, plan: Plan): AsyncGenerator<Tes
     config,
     ...(functionOf && { functions: (events) => new InProcess(functionOf, secretsOfEnvironment(config), events) }),
   });
+  const waits = options.startWaits?.(database, config);
   try {
     for (const { dagId, logicalDate, params } of plan.chosen) {
       await unpauseDag(database, dagId);
@@ -119,6 +122,7 @@ async function* runEach(options: TestRunOptions, plan: Plan): AsyncGenerator<Tes
       yield await untilEnded(database, dagId, run.id);
     }
   } finally {
+    await waits?.stop();
     await worker.stop("now");
     await rm(home, { recursive: true, force: true });
   }

@@ -5,11 +5,11 @@ import type { Database } from "../../src/metadata/database.ts";
 import { cancelRun, createRun } from "../../src/metadata/runs.ts";
 import {
   admitWaits,
+  dueWaits,
   finishWaits,
   type LeasedWait,
   lateSensors,
   leaseWaits,
-  nextWaitMs,
   queuePokes,
   rearmWaits,
   type WaitOutcome,
@@ -77,7 +77,7 @@ test("a sensor that is not met waits without a slot, and goes on in the same try
   ]);
   t.false((await readLog(db, first?.attemptId ?? "", 1, 10)).complete);
   t.is(await queuePokes(db), 0);
-  t.true(((await nextWaitMs(db)) ?? 0) > 50_000);
+  t.true(((await dueWaits(db)).nextInMs ?? 0) > 50_000);
   await due(db);
   t.is(await queuePokes(db), 1);
   const [again] = await work(db, (task) => (task.taskId === "wait" ? success(7) : success()));
@@ -100,7 +100,7 @@ test("the pace grows where the sensor says so, up to its most, and never beyond 
   for (let i = 0; i < 4; i++) {
     if (i === 3) await db.query("update task_attempt set deadline_at = now() + interval '20 s'");
     await work(db, () => NOT_YET);
-    delays.push(Math.round((await nextWaitMs(db)) ?? 0) / 1000);
+    delays.push(Math.round((await dueWaits(db)).nextInMs ?? 0) / 1000);
     await due(db);
     await queuePokes(db);
   }

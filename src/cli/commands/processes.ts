@@ -6,6 +6,7 @@ import { messageOf, QflowError } from "../../errors.ts";
 import { type Database, openDatabase } from "../../metadata/database.ts";
 import { findViolations, INVARIANTS } from "../../metadata/invariants.ts";
 import { checkSchema, migrate } from "../../metadata/migrate.ts";
+import { findConnection } from "../../metadata/secrets/find-connection.ts";
 import { withRetry } from "../../metadata/transient.ts";
 import { startScheduler } from "../../scheduler/index.ts";
 import { runWorker } from "../../worker/index.ts";
@@ -102,7 +103,10 @@ function withProcessDatabase(
 
 async function runScheduler(database: Database, config: Config): Promise<void> {
   const stopped = untilSignal();
-  const scheduler = await startScheduler(database, { warn: logLine });
+  const scheduler = await startScheduler(database, {
+    warn: logLine,
+    connection: (id) => findConnection(database, config, id),
+  });
   const dags = await keepDagsStored(database, config, logLine);
   logLine("the scheduler runs");
   await stopped;
