@@ -2,6 +2,7 @@
 export * from "./contract/asset-events.ts";
 export * from "./contract/catalog.ts";
 export * from "./contract/dags.ts";
+export * from "./contract/explain.ts";
 export * from "./contract/file-states.ts";
 export * from "./contract/platform.ts";
 export * from "./contract/runs.ts";

@@ -10,6 +10,7 @@ import { taskRoutes } from "./airflow/task-routes.ts";
 import { variableRoutes } from "./airflow/variable-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
+import { explainRoutes } from "./explain-routes.ts";
 import { gridRoutes } from "./grid-routes.ts";
 import { insightRoutes } from "./insight-routes.ts";
 import { lineageRoutes } from "./lineage-routes.ts";
@@ -39,6 +40,7 @@ export const allRoutes: readonly Route[] = [
   ...logRoutes,
   ...taskRoutes,
   ...gridRoutes,
+  ...explainRoutes,
   ...catalogRoutes,
   ...insightRoutes,
   ...sqlRoutes,

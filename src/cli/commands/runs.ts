@@ -9,6 +9,7 @@ import { type Column, printRows, say } from "../output.ts";
 import { type CommandContext, type ListOptions, outputOption, wholeNumber } from "../program.ts";
 import { duration, instant } from "../text.ts";
 import { withDatabase } from "../with-database.ts";
+import { runExplain } from "./explain.ts";
 import { runActions } from "./run-actions.ts";
 
 type RunRow = Awaited<ReturnType<typeof getRun>>;
@@ -70,6 +71,7 @@ export function runCommands(program: Command, context: () => CommandContext): vo
     .action((dagId: string, runId: string, taskId: string, options: { try?: number; mapIndex?: number }) =>
       withDatabase(context(), (database) => printLog(database, { dagId, runId, taskId, ...options })),
     );
+  runExplain(runs, context);
   runActions(runs, tasks, context);
 
   program
