@@ -6,5 +6,6 @@ export * from "./contract/explain.ts";
 export * from "./contract/file-states.ts";
 export * from "./contract/platform.ts";
 export * from "./contract/runs.ts";
+export * from "./contract/schedule.ts";
 export * from "./contract/secrets.ts";
 export * from "./contract/shared.ts";

@@ -4,6 +4,7 @@ import { assetEventRoutes } from "./airflow/asset-event-routes.ts";
 import { connectionRoutes } from "./airflow/connection-routes.ts";
 import { dagRoutes } from "./airflow/dag-routes.ts";
 import { platformRoutes, unsupportedRoutes } from "./airflow/platform-routes.ts";
+import { poolRoutes } from "./airflow/pool-routes.ts";
 import { runRoutes } from "./airflow/run-routes.ts";
 import { taskActionRoutes } from "./airflow/task-action-routes.ts";
 import { taskRoutes } from "./airflow/task-routes.ts";
@@ -18,6 +19,7 @@ import { logRoutes } from "./log-routes.ts";
 import { loginRoutes } from "./login-routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type Route, route } from "./route.ts";
+import { scheduleRoutes } from "./schedule-routes.ts";
 import { sqlRoutes } from "./sql-routes.ts";
 
 const document = route({
@@ -40,6 +42,7 @@ export const allRoutes: readonly Route[] = [
   ...logRoutes,
   ...taskRoutes,
   ...gridRoutes,
+  ...scheduleRoutes,
   ...explainRoutes,
   ...catalogRoutes,
   ...insightRoutes,
@@ -48,6 +51,7 @@ export const allRoutes: readonly Route[] = [
   ...eventRoutes,
   ...connectionRoutes,
   ...variableRoutes,
+  ...poolRoutes,
   ...platformRoutes,
   ...unsupportedRoutes,
 ];

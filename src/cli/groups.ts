@@ -1,11 +1,14 @@
 /** All groups of commands, in the order in which `--help` lists them. */
 import { catalogCommands } from "./commands/catalog.ts";
+import { connectionCommands } from "./commands/connections.ts";
 import { dagCommands } from "./commands/dags.ts";
 import { engineCommands } from "./commands/engines.ts";
 import { platformCommands } from "./commands/platform.ts";
+import { poolCommands } from "./commands/pools.ts";
 import { processCommands } from "./commands/processes.ts";
 import { runCommands } from "./commands/runs.ts";
 import { sqlCommand } from "./commands/sql.ts";
+import { variableCommands } from "./commands/variables.ts";
 import type { CommandGroup } from "./program.ts";
 
 /** See {@link CommandGroup}. */
@@ -13,7 +16,10 @@ export const commandGroups: readonly CommandGroup[] = [
   platformCommands,
   dagCommands,
   runCommands,
+  poolCommands,
   catalogCommands,
+  connectionCommands,
+  variableCommands,
   sqlCommand,
   engineCommands,
   processCommands,

@@ -67,9 +67,18 @@ export async function listConnections(
   return { rows: rows.rows.map((row) => opened(keyring, row)), total: Number(total.rows[0]?.n ?? 0) };
 }
 
+/** Whether a row is only looked at, or changed in the same transaction: then nobody else changes it meanwhile. */
+export type Purpose = "look" | "change";
+
 /** One connection. Throws NOT_FOUND. */
-export async function getConnection(sql: Sql, keyring: Keyring, id: string): Promise<StoredConnection> {
-  const rows = await sql.query<Row>(`select ${COLUMNS} from connection where connection_id = $1`, [id]);
+export async function getConnection(
+  sql: Sql,
+  keyring: Keyring,
+  id: string,
+  purpose: Purpose = "look",
+): Promise<StoredConnection> {
+  const lock = purpose === "change" ? "for no key update" : "";
+  const rows = await sql.query<Row>(`select ${COLUMNS} from connection where connection_id = $1 ${lock}`, [id]);
   const row = rows.rows[0];
   if (!row) throw unknown(id);
   return opened(keyring, row);

@@ -1,6 +1,6 @@
 /** Variables kept in the database: their values sealed. */
 import { QflowError } from "../errors.ts";
-import type { WriteMode } from "./connections.ts";
+import type { Purpose, WriteMode } from "./connections.ts";
 import type { Sql } from "./database.ts";
 import type { Keyring, SecretKey } from "./secrets/keyring.ts";
 import { type RowIdentity, seal, unseal } from "./secrets/seal.ts";
@@ -48,8 +48,14 @@ export async function listVariables(
 }
 
 /** One variable. Throws NOT_FOUND. */
-export async function getVariable(sql: Sql, keyring: Keyring, key: string): Promise<StoredVariable> {
-  const rows = await sql.query<Row>(`select ${COLUMNS} from variable where key = $1`, [key]);
+export async function getVariable(
+  sql: Sql,
+  keyring: Keyring,
+  key: string,
+  purpose: Purpose = "look",
+): Promise<StoredVariable> {
+  const lock = purpose === "change" ? "for no key update" : "";
+  const rows = await sql.query<Row>(`select ${COLUMNS} from variable where key = $1 ${lock}`, [key]);
   const row = rows.rows[0];
   if (!row) throw unknown(key);
   return opened(keyring, row);

@@ -15,6 +15,8 @@ export interface Continuation {
 export class SplitSecrets {
   readonly #starts = new Map<string, string[]>();
   readonly #later = new Map<string, { form: string; at: number }[]>();
+  /** Forms that lack less than a piece, by the piece before what is lacking. */
+  readonly #almost = new Map<string, { form: string; at: number }[]>();
   /** Characters of earlier lines that can matter. */
   readonly window: number;
 
@@ -24,13 +26,16 @@ export class SplitSecrets {
     for (const form of known) {
       push(this.#starts, form.slice(0, PIECE), form);
       for (let at = 1; at <= form.length - PIECE; at++) push(this.#later, form.slice(at, at + PIECE), { form, at });
+      for (let at = Math.max(PIECE, form.length - PIECE + 1); at < form.length; at++)
+        push(this.#almost, form.slice(at - PIECE, at), { form, at });
     }
   }
 
   /** Whether `text` ends a secret that the lines before it, joined to `tail`, began; the longest there is. */
   continued(tail: string, text: string): Continuation | null {
     let best: Continuation | null = null;
-    for (const { form, at } of this.#later.get(text.slice(0, PIECE)) ?? []) {
+    const ends = this.#almost.get(tail.slice(-PIECE)) ?? [];
+    for (const { form, at } of [...(this.#later.get(text.slice(0, PIECE)) ?? []), ...ends]) {
       const after = form.length - at;
       if (best !== null && best.before + best.after >= form.length) continue;
       if (text.startsWith(form.slice(at)) && tail.endsWith(form.slice(0, at))) best = { before: at, after };

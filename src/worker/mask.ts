@@ -67,18 +67,25 @@ function patternOf(forms: readonly string[]): RegExp | null {
 function formsOf(secret: string): string[] {
   const lines = secret.split(/\r?\n/).filter((line) => line.length >= SHORTEST_SECRET);
   const bytes = Buffer.from(secret, "utf8");
-  const json = JSON.stringify(secret).slice(1, -1);
   return [
     secret,
     ...lines,
-    json,
-    // JSON in JSON, as where a log line is itself an object.
-    JSON.stringify(json).slice(1, -1),
+    ...jsonForms(secret),
     ...urlForms(secret),
     bytes.toString("hex"),
     bytes.toString("hex").toUpperCase(),
     ...base64Forms(bytes),
   ].filter((form) => form.length >= SHORTEST_SECRET);
+}
+
+/** In JSON, in JSON in JSON (a log line that is an object quoting one), and once more. */
+function jsonForms(secret: string): string[] {
+  const forms: string[] = [];
+  for (let depth = 0, form = secret; depth < 3; depth++) {
+    form = JSON.stringify(form).slice(1, -1);
+    forms.push(form);
+  }
+  return forms;
 }
 
 function urlForms(secret: string): string[] {

@@ -18,8 +18,10 @@ export interface ContextParts {
   secrets: Secrets;
 }
 
-/** Builds the context of an attempt. */
+/** Builds the context of an attempt. Throws INPUT_TOO_LARGE. */
 export function buildContext(task: ClaimedTask, parts: ContextParts): BuiltContext {
+  if (task.isInputTooLarge)
+    throw new QflowError("INPUT_TOO_LARGE", `what task ${task.taskId} reads of its upstreams is larger than 64 MB`);
   const emitted: EmittedEvent[] = [];
   const context: TaskContext = {
     dagId: task.dagId,

@@ -1,4 +1,7 @@
 /** A listening API on a database of the test's own, and callers with roles. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { ExecutionContext } from "ava";
 import type { QueryEngine } from "../../src/api/query-engine.ts";
 import { type RunningApi, serveApi } from "../../src/api/server.ts";
@@ -32,8 +35,10 @@ export interface ApiUnderTest {
 /** Starts an API on a free port; it ends with the test. */
 export async function startTestApi(t: ExecutionContext, query: QueryEngine | null = null): Promise<ApiUnderTest> {
   const db = await testDatabase(t);
+  const home = await mkdtemp(join(tmpdir(), "qflow-api-"));
+  t.teardown(() => rm(home, { recursive: true, force: true }));
   const config = {
-    ...loadConfig({ QFLOW_PORT: "0" }),
+    ...loadConfig({ QFLOW_PORT: "0", QFLOW_HOME: home }),
     lineage: { url: "http://127.0.0.1:0", token: LINEAGE_TOKEN },
   };
   const defects: unknown[] = [];

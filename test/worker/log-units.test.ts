@@ -201,7 +201,7 @@ function stored(secrets: string[], texts: readonly string[], taking: "each" | "e
 
 test("a secret that is spread over lines is hidden in all of them, wherever it is cut", (t) => {
   const secret = "Tr0ub4dor&3-horse";
-  for (let cut = 4; cut < secret.length - 3; cut++) {
+  for (let cut = 4; cut < secret.length; cut++) {
     for (const taking of ["each", "end"] as const) {
       const lines = stored([secret], [`first ${secret.slice(0, cut)}`, `${secret.slice(cut)} rest`], taking);
       t.deepEqual(lines, ["first ***", "*** rest"], `${cut} ${taking}`);

@@ -1,7 +1,7 @@
-/** `/api/v2/version`, `/monitor/health`, `/pools`; `/health`; `/metrics`; and the known rest of Airflow's API. */
+/** `/api/v2/version`, `/monitor/health`; `/health`; `/metrics`; and the known rest of Airflow's API. */
 import { QflowError } from "../../errors.ts";
-import { listPools, type PoolRow, readGauges, readPulse } from "../../metadata/views/platform-views.ts";
-import { type Health, health, type Pool, pool, poolCollection, version } from "../contract.ts";
+import { readGauges, readPulse } from "../../metadata/views/platform-views.ts";
+import { type Health, health, version } from "../contract.ts";
 import { type Route, route } from "../route.ts";
 import { isoOrNull } from "./shape.ts";
 
@@ -54,47 +54,6 @@ const liveness = route({
   },
 });
 
-function poolShape(row: PoolRow): Pool {
-  const occupied = row.running_slots;
-  return {
-    name: row.name,
-    slots: row.slots,
-    description: row.description === "" ? null : row.description,
-    include_deferred: false,
-    occupied_slots: occupied,
-    running_slots: row.running_slots,
-    queued_slots: row.queued_slots,
-    scheduled_slots: row.scheduled_slots,
-    open_slots: row.slots - occupied,
-    deferred_slots: row.deferred_slots,
-  };
-}
-
-const pools = route({
-  method: "get",
-  path: "/api/v2/pools",
-  guard: "viewer",
-  summary: "Pools and how full they are.",
-  response: poolCollection,
-  handle: async ({ api }) => {
-    const rows = await listPools(api.database, null);
-    return { pools: rows.map(poolShape), total_entries: rows.length };
-  },
-});
-
-const onePool = route({
-  method: "get",
-  path: "/api/v2/pools/:pool_name",
-  guard: "viewer",
-  summary: "One pool.",
-  response: pool,
-  handle: async ({ api, params }) => {
-    const [row] = await listPools(api.database, params.pool_name);
-    if (!row) throw new QflowError("NOT_FOUND", `The Pool with name: \`${params.pool_name}\` was not found`);
-    return poolShape(row);
-  },
-});
-
 const metrics = route({
   method: "get",
   path: "/metrics",
@@ -125,14 +84,11 @@ const metrics = route({
 /** Airflow's paths that qflow knows and does not answer yet, and what to use instead. */
 const UNSUPPORTED: readonly (readonly [path: string, reason: string])[] = [
   ["/auth/token", "qflow has no passwords: make a token with `qflow tokens create`"],
-  ["/api/v2/connections", "connections come from QFLOW_CONN_ settings"],
-  ["/api/v2/variables", "qflow has no variables; use params"],
   ["/api/v2/assets", "datasets are at /api/catalog/datasets"],
   ["/api/v2/backfills", "backfills are not there yet"],
   ["/api/v2/eventLogs", "the audit log has no endpoint yet"],
   ["/api/v2/dagStats", "counts are in each DAG's run_counts"],
   ["/api/v2/dagTags", "tags are in each DAG"],
-  ["/api/v2/dagWarnings", "qflow raises import errors instead"],
   ["/api/v2/jobs", "workers are in /api/v2/monitor/health"],
   ["/api/v2/config", "settings are not shown over HTTP"],
   ["/api/v2/plugins", "qflow has no plugins"],
@@ -156,6 +112,6 @@ const unsupported: Route[] = UNSUPPORTED.flatMap(([path, reason]) =>
 );
 
 /** About the platform itself. */
-export const platformRoutes = [getVersion, getHealth, liveness, pools, onePool, metrics];
+export const platformRoutes = [getVersion, getHealth, liveness, metrics];
 /** Known paths of Airflow that answer 501. */
 export const unsupportedRoutes = unsupported;
