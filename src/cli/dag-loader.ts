@@ -5,6 +5,7 @@ import type { Sandbox } from "../dag/sandbox.ts";
 import { openSandboxPool } from "../dag/sandbox-pool.ts";
 import { type DagWatch, watchDags } from "../dag/watch-dags.ts";
 import type { Database } from "../metadata/database.ts";
+import { poolWarnings, poolWarningText } from "../metadata/pools.ts";
 import { type LoadedDagFile, type StoreReport, storeVersions } from "../metadata/versions.ts";
 
 /** Loads the dags folder once and stores what it holds. */
@@ -32,6 +33,7 @@ export async function keepDagsStored(
       for (const dagId of report.changed) say(`new version of ${dagId}`);
       for (const dagId of report.deactivated) say(`${dagId} is in no file any more`);
       for (const file of report.broken) say(`import error in ${file}`);
+      for (const one of await poolWarnings(database, report.changed)) say(`DAG ${one.dagId}: ${poolWarningText(one)}`);
     },
     onError: say,
   });

@@ -1,6 +1,7 @@
 /** Health, pools, who am I, grid, insights, SQL and the event stream. */
 import { z } from "zod";
 import { runRef } from "./catalog.ts";
+import { bulkBody } from "./secrets.ts";
 import { instant, runState, taskState } from "./shared.ts";
 
 /** `GET /api/v2/version`. */
@@ -33,6 +34,38 @@ export const pool = z
     deferred_slots: z.number(),
   })
   .meta({ id: "Pool" });
+
+/** `POST /api/v2/pools`. Deferred tasks never hold a slot. */
+export const poolBody = z
+  .strictObject({
+    name: z.string().min(1).max(256),
+    slots: z.number().int().min(0).max(1_000_000),
+    description: z.string().nullish(),
+    include_deferred: z.literal(false).nullish(),
+    team_name: z.null().optional(),
+  })
+  .meta({ id: "PoolBody" });
+
+/** `PATCH /api/v2/pools/{pool_name}`; the name cannot be changed. */
+export const poolPatch = poolBody.partial().extend({ pool: z.string().nullish() }).meta({ id: "PoolPatchBody" });
+
+export const bulkPools = bulkBody(poolBody).meta({ id: "BulkPools" });
+
+/** `GET /api/v2/dagWarnings`. */
+export const dagWarningCollection = z
+  .object({
+    dag_warnings: z.array(
+      z.object({
+        dag_id: z.string(),
+        dag_display_name: z.string(),
+        warning_type: z.enum(["non-existent pool", "pool too small"]),
+        message: z.string(),
+        timestamp: instant,
+      }),
+    ),
+    total_entries: z.number(),
+  })
+  .meta({ id: "DAGWarningCollection" });
 
 export const poolCollection = z
   .object({ pools: z.array(pool), total_entries: z.number() })
@@ -161,6 +194,8 @@ export const changeEvent = z
 export type Version = z.infer<typeof version>;
 export type Health = z.infer<typeof health>;
 export type Pool = z.infer<typeof pool>;
+export type PoolBody = z.infer<typeof poolBody>;
+export type PoolPatch = z.infer<typeof poolPatch>;
 export type PoolCollection = z.infer<typeof poolCollection>;
 export type Role = z.infer<typeof role>;
 export type Me = z.infer<typeof me>;

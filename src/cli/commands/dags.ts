@@ -9,6 +9,7 @@ import type { Database } from "../../metadata/database.ts";
 import { createRun } from "../../metadata/runs.ts";
 import { type DagRow, getDag, getDagVersion, listDags } from "../../metadata/views/dag-views.ts";
 import { type Column, EXIT, printFields, printRows, say } from "../output.ts";
+import { checkPools } from "../pool-check.ts";
 import { type CommandContext, jsonObject, type ListOptions, outputOption } from "../program.ts";
 import { instant } from "../text.ts";
 import { withDags } from "../with-dags.ts";
@@ -52,7 +53,7 @@ export function dagCommands(program: Command, context: () => CommandContext): vo
     .command("check [folder]")
     .description("load DAG files as the scheduler would, and say what is wrong with them")
     .addOption(outputOption())
-    .action((folder: string | undefined, options: ListOptions) => check(folder ?? context().config.dagsDir, options));
+    .action((folder: string | undefined, options: ListOptions) => check(context(), folder, options));
   dags
     .command("test <file>")
     .description("run each DAG of a file once on a database of its own")
@@ -161,7 +162,8 @@ interface Finding {
   error: { code: string; message: string; remedy: string; line: number | null; column: number | null } | null;
 }
 
-async function check(folder: string, options: ListOptions): Promise<void> {
+async function check(context: CommandContext, named: string | undefined, options: ListOptions): Promise<void> {
+  const folder = named ?? context.config.dagsDir;
   if (!existsSync(folder)) throw new QflowError("USAGE", `there is no folder ${folder}`);
   const { files } = await loadDags(folder);
   const findings: Finding[] = files.map(({ path, dags, error }) => ({
@@ -170,6 +172,10 @@ async function check(folder: string, options: ListOptions): Promise<void> {
     error,
   }));
   const broken = findings.filter((finding) => finding.error !== null);
+  const warnings = await checkPools(
+    context,
+    files.flatMap((file) => file.dags),
+  );
   if (options.output === "json") process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else {
     for (const { file, dags, error } of findings) {
@@ -182,5 +188,6 @@ async function check(folder: string, options: ListOptions): Promise<void> {
     }
     say(`${findings.length} files, ${broken.length} with errors`);
   }
+  for (const warning of warnings) say(`! ${warning}`);
   if (broken.length > 0) process.exitCode = EXIT.failed;
 }

@@ -1,7 +1,6 @@
-/** `qflow runs …`, `qflow tasks …`, `qflow pools …`: what ran, and why it ended as it did. */
+/** `qflow runs …`, `qflow tasks …`: what ran, and why it ended as it did. */
 import type { Command } from "commander";
 import type { Database } from "../../metadata/database.ts";
-import { listPools } from "../../metadata/views/platform-views.ts";
 import { getRun, listRuns } from "../../metadata/views/run-views.ts";
 import { findAttempt, listTaskInstances } from "../../metadata/views/task-views.ts";
 import { readLog } from "../../metadata/work.ts";
@@ -73,25 +72,7 @@ export function runCommands(program: Command, context: () => CommandContext): vo
     );
   runExplain(runs, context);
   runActions(runs, tasks, context);
-
-  program
-    .command("pools")
-    .description("pools and their slots")
-    .command("list", { isDefault: true })
-    .addOption(outputOption())
-    .action((options: ListOptions) =>
-      withDatabase(context(), async (database) => {
-        const columns = [
-          { heading: "pool", cell: (pool: PoolRow) => pool.name },
-          { heading: "slots", cell: (pool: PoolRow) => pool.slots },
-          { heading: "description", cell: (pool: PoolRow) => pool.description },
-        ];
-        printRows(await listPools(database, null), columns, { format: options.output, empty: "No pools." });
-      }),
-    );
 }
-
-type PoolRow = Awaited<ReturnType<typeof listPools>>[number];
 
 async function showRun(database: Database, dagId: string, runId: string, options: ListOptions): Promise<void> {
   const run = await getRun(database, dagId, runId);

@@ -1,31 +1,5 @@
-/** Reads the state of the platform itself: pools, processes, and what changed lately. */
+/** Reads the state of the platform itself: processes, and what changed lately. */
 import type { Sql } from "../database.ts";
-
-/** A pool with its use. */
-export interface PoolRow {
-  readonly name: string;
-  readonly slots: number;
-  readonly description: string;
-  readonly running_slots: number;
-  readonly queued_slots: number;
-  readonly scheduled_slots: number;
-  readonly deferred_slots: number;
-}
-
-/** Every pool, or the one called `name`. */
-export async function listPools(sql: Sql, name: string | null): Promise<PoolRow[]> {
-  const found = await sql.query<PoolRow>(
-    `select p.name, p.slots, p.description,
-       coalesce(sum(i.pool_slots) filter (where i.state = 'running'), 0)::int as running_slots,
-       coalesce(sum(i.pool_slots) filter (where i.state = 'queued'), 0)::int as queued_slots,
-       coalesce(sum(i.pool_slots) filter (where i.state = 'scheduled'), 0)::int as scheduled_slots,
-       coalesce(sum(i.pool_slots) filter (where i.state = 'deferred'), 0)::int as deferred_slots
-     from pool p left join task_instance i on i.pool = p.name and i.state in ('running', 'queued', 'scheduled', 'deferred')
-     where $1::text is null or p.name = $1 group by p.name order by p.name`,
-    [name],
-  );
-  return found.rows;
-}
 
 /** Signs of life of the other processes. */
 export interface Pulse {
