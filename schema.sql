@@ -874,7 +874,7 @@ declare
   n integer;
 begin
   select cancel_requested_at is not null or state = 'queued' into whole
-  from dag_run where id = p_run and state in ('queued', 'running') for no key update;
+  from dag_run where id = p_run and state in ('queued', 'running') for no key update; -- guard: cancel-lock, cancel-once
   if not found then
     return null;
   end if;
@@ -980,6 +980,11 @@ begin
   return got.picked;
 end
 $function$;
+CREATE OR REPLACE FUNCTION public.claim_input_limit()
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$select 1048576::bigint$function$;
 CREATE OR REPLACE FUNCTION public.claim_lock()
  RETURNS bigint
  LANGUAGE sql
@@ -995,18 +1000,18 @@ declare
 begin
   tasks := '[]';
   claimed := 0;
-  if p_repeated and exists (select from task_attempt where worker_id = p_worker and state = 'running' and claim_id = p_claim) then
+  if p_repeated and exists (select from task_attempt where worker_id = p_worker and state = 'running' and claim_id = p_claim) then -- guard: claim-repeated
     tasks := claimed_tasks(p_worker, p_claim);
     return;
   end if;
   if p_functions + p_operators <= 0 or not exists (select from task_instance where state = 'queued') then
     return;
   end if;
-  select queues into served from worker where worker_id = p_worker and state = 'active';
+  select queues into served from worker where worker_id = p_worker and state = 'active'; -- guard: claim-active-worker
   if served is null then
     return;
   end if;
-  perform pg_advisory_xact_lock(claim_lock());
+  perform pg_advisory_xact_lock(claim_lock()); -- guard: claim-lock
   ids := choose_queued(served, p_functions, p_operators);
   claimed := cardinality(ids);
   if claimed > 0 then
@@ -1030,7 +1035,7 @@ AS $function$
     'firstLogLine', case when a.polls = 0 then 1 else (
       select coalesce(max(l.first_line + l.line_count), 1) from log_chunk l where l.attempt_id = a.attempt_id) end,
     'item', case when t.map_index >= 0 then item_of(t, d) end,
-    'upstream', case when d.value_indexes = '{}' then '{}' else upstream_values(t, d) end,
+    'upstream', case when d.value_indexes = '{}' then '{}' else upstream_values(t, d, claim_input_limit()) end,
     'events', case when r.kind <> 'dataset' then '[]' else (
       select coalesce(jsonb_agg(jsonb_build_object('dataset', e.dataset, 'at', e.at, 'extra', e.extra, 'partition', e.partition) order by e.id), '[]')
       from dag_run_event re join dataset_event e on e.id = re.event_id where re.dag_run_id = r.id) end,
@@ -1159,7 +1164,7 @@ begin
     backfill_id, partition)
   values (p_dag, p_run_id, p_version, p_kind, p_logical, p_start, p_end, coalesce(p_run_after, now()), p_conf, p_params, p_by, p_backfill,
     p_partition)
-  on conflict do nothing
+  on conflict do nothing -- guard: tick-once
   returning * into run;
   if run.id is null then
     return null;
@@ -1249,9 +1254,9 @@ AS $function$
       ended_at = case when g.o ->> 'state' = 'up_for_reschedule' and a.revoked is distinct from 'cancelled' then null else now() end,
       polls = a.polls + (g.o ->> 'state' = 'up_for_reschedule')::integer
     from given g
-    where a.attempt_id = any (p_ids) and a.attempt_id = g.attempt_id and a.token = g.token
+    where a.attempt_id = any (p_ids) and a.attempt_id = g.attempt_id and a.token = g.token -- guard: outcome-token
       -- What runs is ended by who runs it, what waits by who waits for it.
-      and case when g.o -> 'waits' = 'true' then a.state in ('deferred', 'up_for_reschedule') else a.state = 'running' end
+      and case when g.o -> 'waits' = 'true' then a.state in ('deferred', 'up_for_reschedule') else a.state = 'running' end -- guard: outcome-state
     returning a.attempt_id, a.task_instance_id, a.revoked, a.polls, a.deadline_at, g.o
   ), target as (
     select a.*, def.*::task_def as def, t.infra_failures, t.try_number - t.uncounted_tries as counted,
@@ -1322,7 +1327,7 @@ declare
   starts timestamptz;
   ends timestamptz;
 begin
-  perform pg_advisory_xact_lock(7101005);
+  perform pg_advisory_xact_lock(7101005); -- guard: partition-lock
   for n in 0 .. 1 loop
     month := date_trunc('month', now() at time zone 'UTC') + make_interval(months => n);
     starts := month::timestamp at time zone 'UTC';
@@ -1409,7 +1414,7 @@ begin
       select coalesce(jsonb_agg(a.attempt_id), '[]') into known
       from jsonb_array_elements(p_outcomes) o
       join task_attempt a on a.attempt_id = (o ->> 'attemptId')::uuid
-      where a.token = (o ->> 'token')::uuid and a.state <> 'running' and not a.fenced or a.previous_token = (o ->> 'token')::uuid;
+      where a.token = (o ->> 'token')::uuid and a.state <> 'running' and not a.fenced or a.previous_token = (o ->> 'token')::uuid; -- guard: outcome-known-token, outcome-known-fenced
     end if;
   end if;
   select * into next from claim_tasks(p_worker, p_claim, p_repeated, p_functions, p_operators);
@@ -1430,7 +1435,7 @@ declare
   decides boolean := p_outcomes @? '$[*] ? (exists (@.branch[*]) || @.branch.size() == 0 || @.proceed == false)';
 begin
   -- Every change of a run's instances, claims apart, happens under the run's lock; runs are locked in order of id.
-  perform from dag_run where id = any (runs) order by id for no key update;
+  perform from dag_run where id = any (runs) order by id for no key update; -- guard: run-lock
   if decides then
     outcomes := checked_choices(outcomes);
   end if;
@@ -1520,6 +1525,23 @@ AS $function$
   )
   select coalesce(array_agg(task_index), '{}') from following
 $function$;
+CREATE OR REPLACE FUNCTION public.gathered_values(t task_instance, def task_def)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select coalesce(jsonb_object_agg(task_id, body), '{}') from (
+    select u.task_id, jsonb_build_object('mapped', ud.map_over_index is not null, 'ended', jsonb_agg(
+      jsonb_build_object('state', u.state, 'value', coalesce(x.value, b.value)) order by u.map_index) filter (
+        where ud.map_over_index is null or u.map_index >= 0)) as body
+    from task_instance u
+    join task_def ud on ud.version_id = u.version_id and ud.task_index = u.task_index
+    left join xcom x on x.task_instance_id = u.id
+    left join xcom_blob b on b.hash = x.blob_hash
+    where u.dag_run_id = t.dag_run_id and u.task_index = any (def.value_indexes)
+    group by u.task_id, ud.map_over_index
+  ) upstream
+$function$;
 CREATE OR REPLACE FUNCTION public.infra_delay(failures integer)
  RETURNS interval
  LANGUAGE sql
@@ -1536,6 +1558,11 @@ CREATE OR REPLACE FUNCTION public.inline_limit()
  LANGUAGE sql
  IMMUTABLE
 AS $function$select 65536$function$;
+CREATE OR REPLACE FUNCTION public.input_limit()
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$select 67108864::bigint$function$;
 CREATE OR REPLACE FUNCTION public.is_ended(p_state text)
  RETURNS boolean
  LANGUAGE sql
@@ -1575,7 +1602,7 @@ begin
   if largest > inline_limit() then
     insert into xcom_blob (hash, value)
     select distinct on (1) sha256(convert_to(v::text, 'UTF8')), v from unnest(vals) v where octet_length(v::text) > inline_limit()
-    on conflict do nothing;
+    on conflict do nothing; -- guard: value-blob-once
   end if;
   insert into xcom (task_instance_id, value, blob_hash, size)
   select r.id, case when octet_length(r.value::text) <= inline_limit() then r.value end,
@@ -1591,7 +1618,7 @@ AS $function$
   with due as (
     select task_instance_id, resource, wake_at from task_wait
     where wake_at <= now() and coalesce((p_busy ->> resource)::integer, 0) < p_share
-    order by wake_at limit 4 * p_limit for update skip locked
+    order by wake_at limit 4 * p_limit for update skip locked -- guard: wait-share
   ), ranked as (
     select task_instance_id, wake_at, resource, row_number() over (partition by resource order by wake_at)
       + coalesce((p_busy ->> resource)::integer, 0) as place
@@ -2016,7 +2043,7 @@ AS $function$
     update task_wait w set condition = g.condition, key = g.key, resource = g.resource, note = g.note, log_lines = g."logLines", lease = null,
       polls = w.polls + g.checked::integer, wake_at = least(w.deadline, g."wakeAt", now() + make_interval(secs => g."wakeInMs" / 1000.0))
     from given g
-    where w.task_instance_id = g."taskInstanceId" and w.lease = g.lease
+    where w.task_instance_id = g."taskInstanceId" and w.lease = g.lease -- guard: wait-lease
     returning 1
   )
   select count(*)::integer from armed
@@ -2082,7 +2109,7 @@ begin
   if not p_outcomes @? '$[*].events[*]' then
     return 0;
   end if;
-  perform pg_advisory_xact_lock(dataset_lock());
+  perform pg_advisory_xact_lock(dataset_lock()); -- guard: event-order
   insert into dataset_event (dataset, key, extra, partition, task_instance_id, attempt_id)
   select e.event ->> 'dataset', coalesce(e.event ->> 'key', a.attempt_id || '/' || e.position), coalesce(e.event -> 'extra', 'null'),
     -- What a run of one partition writes is of that partition.
@@ -2092,7 +2119,7 @@ begin
   join dag_run r on r.id = a.dag_run_id
   cross join lateral jsonb_array_elements(o.outcome -> 'events') with ordinality e (event, position)
   order by o.position, e.position
-  on conflict (dataset, key) do nothing;
+  on conflict (dataset, key) do nothing; -- guard: event-once
   get diagnostics n = row_count;
   return n;
 end
@@ -2331,7 +2358,7 @@ declare
   one record;
   ready integer := 0;
 begin
-  select max_active_runs into room from dag where dag_id = p_dag and active and not paused for no key update;
+  select max_active_runs into room from dag where dag_id = p_dag and active and not paused for no key update; -- guard: start-lock, start-paused
   if room is null then
     return 0;
   end if;
@@ -2424,22 +2451,14 @@ begin
   return room;
 end
 $function$;
-CREATE OR REPLACE FUNCTION public.upstream_values(t task_instance, def task_def)
+CREATE OR REPLACE FUNCTION public.upstream_values(t task_instance, def task_def, p_limit bigint DEFAULT input_limit())
  RETURNS jsonb
  LANGUAGE sql
  STABLE
 AS $function$
-  select coalesce(jsonb_object_agg(task_id, body), '{}') from (
-    select u.task_id, jsonb_build_object('mapped', ud.map_over_index is not null, 'ended', jsonb_agg(
-      jsonb_build_object('state', u.state, 'value', coalesce(x.value, b.value)) order by u.map_index) filter (
-        where ud.map_over_index is null or u.map_index >= 0)) as body
-    from task_instance u
-    join task_def ud on ud.version_id = u.version_id and ud.task_index = u.task_index
-    left join xcom x on x.task_instance_id = u.id
-    left join xcom_blob b on b.hash = x.blob_hash
-    where u.dag_run_id = t.dag_run_id and u.task_index = any (def.value_indexes)
-    group by u.task_id, ud.map_over_index
-  ) upstream
+  select case when (
+    select sum(x.size) from task_instance u join xcom x on x.task_instance_id = u.id
+    where u.dag_run_id = t.dag_run_id and u.task_index = any (def.value_indexes)) > p_limit then null else gathered_values(t, def) end
 $function$;
 CREATE OR REPLACE FUNCTION public.uuid_at(p_at timestamp with time zone)
  RETURNS uuid

@@ -355,8 +355,20 @@ create function start_attempts(p_worker uuid, p_claim uuid, p_ids bigint[]) retu
   select id, dag_run_id, 'queued', 'running', attempt_id from moved
 $$;
 
+-- Most bytes of values that one task may read, and most that travel with a claim; larger ones are fetched on their own, since
+-- the answer of a claim must stay below what a jsonb can hold.
+create function input_limit() returns bigint language sql immutable as 'select 67108864::bigint';
+create function claim_input_limit() returns bigint language sql immutable as 'select 1048576::bigint';
+
 -- What the upstreams whose values an instance reads ended with: {task: {"mapped", "ended": [{"state", "value"}] in map order}}.
-create function upstream_values(t task_instance, def task_def) returns jsonb language sql stable as $$
+-- Null where the values have more than `p_limit` bytes.
+create function upstream_values(t task_instance, def task_def, p_limit bigint default input_limit()) returns jsonb language sql stable as $$
+  select case when (
+    select sum(x.size) from task_instance u join xcom x on x.task_instance_id = u.id
+    where u.dag_run_id = t.dag_run_id and u.task_index = any (def.value_indexes)) > p_limit then null else gathered_values(t, def) end
+$$;
+
+create function gathered_values(t task_instance, def task_def) returns jsonb language sql stable as $$
   select coalesce(jsonb_object_agg(task_id, body), '{}') from (
     select u.task_id, jsonb_build_object('mapped', ud.map_over_index is not null, 'ended', jsonb_agg(
       jsonb_build_object('state', u.state, 'value', coalesce(x.value, b.value)) order by u.map_index) filter (
@@ -391,7 +403,7 @@ create function claimed_tasks(p_worker uuid, p_claim uuid) returns jsonb languag
     'firstLogLine', case when a.polls = 0 then 1 else (
       select coalesce(max(l.first_line + l.line_count), 1) from log_chunk l where l.attempt_id = a.attempt_id) end,
     'item', case when t.map_index >= 0 then item_of(t, d) end,
-    'upstream', case when d.value_indexes = '{}' then '{}' else upstream_values(t, d) end,
+    'upstream', case when d.value_indexes = '{}' then '{}' else upstream_values(t, d, claim_input_limit()) end,
     'events', case when r.kind <> 'dataset' then '[]' else (
       select coalesce(jsonb_agg(jsonb_build_object('dataset', e.dataset, 'at', e.at, 'extra', e.extra, 'partition', e.partition) order by e.id), '[]')
       from dag_run_event re join dataset_event e on e.id = re.event_id where re.dag_run_id = r.id) end,
@@ -415,18 +427,18 @@ declare
 begin
   tasks := '[]';
   claimed := 0;
-  if p_repeated and exists (select from task_attempt where worker_id = p_worker and state = 'running' and claim_id = p_claim) then
+  if p_repeated and exists (select from task_attempt where worker_id = p_worker and state = 'running' and claim_id = p_claim) then -- guard: claim-repeated
     tasks := claimed_tasks(p_worker, p_claim);
     return;
   end if;
   if p_functions + p_operators <= 0 or not exists (select from task_instance where state = 'queued') then
     return;
   end if;
-  select queues into served from worker where worker_id = p_worker and state = 'active';
+  select queues into served from worker where worker_id = p_worker and state = 'active'; -- guard: claim-active-worker
   if served is null then
     return;
   end if;
-  perform pg_advisory_xact_lock(claim_lock());
+  perform pg_advisory_xact_lock(claim_lock()); -- guard: claim-lock
   ids := choose_queued(served, p_functions, p_operators);
   claimed := cardinality(ids);
   if claimed > 0 then
@@ -461,7 +473,7 @@ begin
       select coalesce(jsonb_agg(a.attempt_id), '[]') into known
       from jsonb_array_elements(p_outcomes) o
       join task_attempt a on a.attempt_id = (o ->> 'attemptId')::uuid
-      where a.token = (o ->> 'token')::uuid and a.state <> 'running' and not a.fenced or a.previous_token = (o ->> 'token')::uuid;
+      where a.token = (o ->> 'token')::uuid and a.state <> 'running' and not a.fenced or a.previous_token = (o ->> 'token')::uuid; -- guard: outcome-known-token, outcome-known-fenced
     end if;
   end if;
   select * into next from claim_tasks(p_worker, p_claim, p_repeated, p_functions, p_operators);

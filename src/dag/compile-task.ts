@@ -6,6 +6,7 @@ import { asDataset, type DatasetLike } from "./datasets.ts";
 import { DeclaredTask, type TaskDeclaration } from "./declare.ts";
 import { milliseconds } from "./duration.ts";
 import { DeclaredGroup } from "./group.ts";
+import { nameOf } from "./refs.ts";
 import { type Json, type RetrySpec, type SensorSpec, type TaskSpec, TEARDOWN_RULE, TRIGGER_RULES } from "./spec.ts";
 import { tokensIn } from "./tokens.ts";
 

@@ -14,14 +14,20 @@ export interface ClaimedRow extends Omit<ClaimedTask, "interval" | "inputs" | "o
   readonly intervalEnd: string | null;
   /** Input name → id of the upstream task. */
   readonly inputs: Readonly<Record<string, string>>;
-  readonly upstream: Readonly<Record<string, UpstreamRow>>;
+  /** Null where the values are too large to travel with the claim. */
+  readonly upstream: Upstream | null;
 }
 
-/** The task with its inputs and outputs put together. */
-export function claimedTask(row: ClaimedRow): ClaimedTask {
-  const { upstream, inputs, intervalStart, intervalEnd, ...rest } = row;
+/** Values that a task reads, by upstream task. */
+export type Upstream = Readonly<Record<string, UpstreamRow>>;
+
+/** The task with its inputs and outputs put together from `values`; null = they are larger than a task may read. */
+export function claimedTask(row: ClaimedRow, values: Upstream | null = row.upstream): ClaimedTask {
+  const { upstream: _, inputs, intervalStart, intervalEnd, ...rest } = row;
+  const upstream = values ?? {};
   return {
     ...rest,
+    isInputTooLarge: values === null,
     logicalDate: isoOrNull(row.logicalDate),
     interval: intervalStart && intervalEnd ? { start: iso(intervalStart), end: iso(intervalEnd) } : null,
     events: row.events.map((event) => ({ ...event, at: iso(event.at) })),

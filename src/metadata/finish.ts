@@ -1,10 +1,10 @@
 /** The hot call of a worker: record outcomes, claim the next batch; one round trip, one commit. */
 import { randomUUID } from "node:crypto";
-import { type ClaimedRow, claimedTask } from "./claimed-task.ts";
+import { type ClaimedRow, claimedTask, type Upstream } from "./claimed-task.ts";
 import type { Database } from "./database.ts";
 import { withRetry } from "./transient.ts";
 import { wakeSoon } from "./wake.ts";
-import type { AttemptOutcome, Capacity, FinishReply } from "./work-types.ts";
+import type { AttemptOutcome, Capacity, ClaimedTask, FinishReply } from "./work-types.ts";
 
 const TRIES = 5;
 
@@ -60,7 +60,23 @@ export async function finishAndClaim(
   if (reply.closed > 0 || reply.events > 0) wakeSoon(database, "qflow_scheduler");
   const accepted = new Set(reply.accepted);
   const fenced = outcomes.map((outcome) => outcome.attemptId).filter((id) => !accepted.has(id));
-  return { accepted, fenced, claimed: reply.claimed.map(claimedTask), secretsVersion: reply.secrets ?? 0 };
+  return {
+    accepted,
+    fenced,
+    claimed: await Promise.all(reply.claimed.map((row) => withValues(database, row))),
+    secretsVersion: reply.secrets ?? 0,
+  };
+}
+
+/** Large values are asked for on their own. */
+async function withValues(database: Database, row: ClaimedRow): Promise<ClaimedTask> {
+  if (row.upstream !== null) return claimedTask(row);
+  const found = await database.query<{ upstream: Upstream | null }>(
+    `select upstream_values(t, d) as upstream from task_instance t
+     join task_def d on d.version_id = t.version_id and d.task_index = t.task_index where t.id = $1`,
+    [row.taskInstanceId],
+  );
+  return claimedTask(row, found.rows[0]?.upstream ?? null);
 }
 
 /** NUL and lone surrogates, which JSON can write and PostgreSQL's jsonb cannot hold. */

@@ -89,7 +89,8 @@ interface GivenRow extends Omit<WaitGiven, "values" | "logicalDate" | "interval"
   readonly intervalEnd: string | null;
   readonly partition: string | null;
   readonly runCreatedAt: string;
-  readonly upstream: Readonly<Record<string, UpstreamRow>>;
+  /** Null where the values are larger than a task may read. */
+  readonly upstream: Readonly<Record<string, UpstreamRow>> | null;
 }
 
 /**
@@ -122,7 +123,7 @@ function givenOf(wait: { taskInstanceId: number; attemptId: string }, row: Given
     runCreatedAt: new Date(row.runCreatedAt),
     values: {
       params,
-      outputs: Object.fromEntries(Object.entries(upstream).map(([taskId, from]) => [taskId, valueFrom(from)])),
+      outputs: Object.fromEntries(Object.entries(upstream ?? {}).map(([taskId, from]) => [taskId, valueFrom(from)])),
       run: {
         runId: row.runId,
         dagId: row.dagId,

@@ -78,6 +78,8 @@ export interface ClaimedTask {
    * rule: {@link Outcome}, of a mapped upstream `Outcome[]`.
    */
   readonly inputs: Readonly<Record<string, Json | Outcome | readonly Outcome[]>>;
+  /** Whether the values are larger than a task may read, and left out: it cannot run. */
+  readonly isInputTooLarge: boolean;
   /** Values by upstream task id, for `$output` tokens of the operator's config. */
   readonly outputs: Readonly<Record<string, Json>>;
   /** Kind branch: name → task id it may choose; empty = ids of direct downstream tasks. */

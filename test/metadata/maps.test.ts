@@ -210,6 +210,26 @@ test("a map of an operator runs in the host, with its item", async (t) => {
   );
 });
 
+test("what a map returned reaches its reader also where it is large, and is refused by name where it is too large", async (t) => {
+  const db = await testDatabase(t);
+  const spec = dagSpec("d", [LIST, MAP, { id: "all", upstream: ["map"], inputs: { map: "map" } }]);
+  const value = "x".repeat(60_000);
+  const results =
+    (n: number) =>
+    ({ taskId }: ClaimedTask) =>
+      success(taskId === "list" ? numbers(n) : taskId === "map" ? value : null);
+  const { ran } = await runOnce(db, spec, results(100));
+  const all = ran.find(({ taskId }) => taskId === "all");
+  t.deepEqual(all?.inputs.map, Array(100).fill(value));
+  t.false(all?.isInputTooLarge);
+  await db.query("update xcom set size = 1000000");
+  const runId = (await db.query<{ run_id: string }>("select run_id from dag_run")).rows[0]?.run_id as string;
+  await clearTasks(db, { dagId: "d", runId, tasks: [{ taskId: "all" }] });
+  const [again] = await work(db, results(0));
+  t.true(again?.isInputTooLarge);
+  t.deepEqual(again?.outputs, {});
+});
+
 test("an item that is too large, and too many of them, fail the map by name", async (t) => {
   const db = await testDatabase(t);
   const large = await runOnce(db, dagSpec("large", [LIST, MAP]), () => success(["a", "x".repeat(1_100_000)]));
