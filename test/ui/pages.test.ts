@@ -184,6 +184,7 @@ browserTest("clearing shows what it will do before it does it", async (t) => {
   await page.getByRole("radio", { name: /everything after/ }).check();
   await page.getByRole("button", { name: "Clear 3 tasks" }).click();
   await page.getByRole("complementary").getByText("Queued").waitFor();
+  await page.getByRole("list", { name: "Why it waits" }).getByRole("listitem").first().waitFor();
   const states = await db.query<{ state: string }>(
     "select i.state from task_instance i join dag_run r on r.id = i.dag_run_id where r.run_id = 'batch-3' order by task_index",
   );

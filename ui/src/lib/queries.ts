@@ -22,6 +22,7 @@ import type {
   LineageGraph,
   Me,
   PoolCollection,
+  RunExplanation,
   TaskCollection,
   TaskInstance,
   TaskInstanceCollection,
@@ -182,6 +183,17 @@ export const runQuery = (dagId: string, runId: string) =>
   queryOptions({
     queryKey: ["dag", dagId, "run", runId, "header"],
     queryFn: ({ signal }) => get<DagRun>(url(["v2", "dags", dagId, "dagRuns", runId]), signal),
+  });
+
+/** Why a run, or one task of it, waits; asked again while it is looked at, as what it waits for is elsewhere. */
+export const explainQuery = (dagId: string, runId: string, task?: TaskAddress) =>
+  queryOptions({
+    queryKey: ["dag", dagId, "run", runId, "explain", task?.taskId ?? null, task?.mapIndex ?? null],
+    queryFn: ({ signal }) => {
+      const params = task ? { task_id: task.taskId, map_index: task.mapIndex } : {};
+      return get<RunExplanation>(url(["explain", "dags", dagId, "runs", runId], params), signal);
+    },
+    refetchInterval: 5_000,
   });
 
 /** All task instances of a run, mapped ones one by one (at most 1,000). */

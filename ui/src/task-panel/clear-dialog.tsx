@@ -28,18 +28,30 @@ const SCOPES: Record<ClearTarget["kind"], readonly (readonly [scope: Scope, word
 
 const LISTED = 200;
 
-function requestBody(target: ClearTarget, scope: Scope): Omit<ClearTasks, "dry_run"> {
-  if (target.kind === "run") return { dag_run_id: target.runId, only_failed: scope === "failed" };
+/** What else is chosen: end what runs first, and go on with the newest version. */
+interface Extras {
+  running: boolean;
+  latest: boolean;
+}
+
+function requestBody(target: ClearTarget, scope: Scope, { running, latest }: Extras): Omit<ClearTasks, "dry_run"> {
+  const extras = { prevent_running_task: !running, run_on_latest_version: latest };
+  if (target.kind === "run") {
+    const onlyFailed = scope === "failed";
+    return { dag_run_id: target.runId, only_failed: onlyFailed, include_downstream: onlyFailed, ...extras };
+  }
   const { runId, taskId, mapIndex } = target.at;
   const task: string | [string, number] = mapIndex < 0 ? taskId : [taskId, mapIndex];
-  return { dag_run_id: runId, only_failed: false, task_ids: [task], include_downstream: scope === "downstream" };
+  const downstream = scope === "downstream";
+  return { dag_run_id: runId, only_failed: false, task_ids: [task], include_downstream: downstream, ...extras };
 }
 
 export function ClearDialog({ target, onClose }: { target: ClearTarget; onClose: () => void }) {
   const dagId = target.kind === "run" ? target.dagId : target.at.dagId;
   const client = useQueryClient();
   const [scope, setScope] = useState<Scope>(SCOPES[target.kind][0]?.[0] ?? "all");
-  const body = requestBody(target, scope);
+  const [extras, setExtras] = useState<Extras>({ running: false, latest: false });
+  const body = requestBody(target, scope, extras);
   const address = url(["v2", "dags", dagId, "clearTaskInstances"]);
   const preview = useQuery({
     queryKey: ["preview", "clear", dagId, body],
@@ -87,12 +99,48 @@ export function ClearDialog({ target, onClose }: { target: ClearTarget; onClose:
           </label>
         ))}
       </fieldset>
-      <p className="muted">They run again on the code version of the run; earlier tries and their logs are kept.</p>
+      <fieldset className="choices">
+        <legend className="visually-hidden">How</legend>
+        {EXTRAS.map(([name, words]) => (
+          <label key={name} className="row">
+            <input
+              type="checkbox"
+              checked={extras[name]}
+              onChange={(event) => setExtras({ ...extras, [name]: event.target.checked })}
+            />{" "}
+            {words}
+          </label>
+        ))}
+      </fieldset>
+      <p className="muted">
+        They run again on {extras.latest ? "the newest version of the DAG" : "the code version of the run"}; earlier
+        tries and their logs are kept.
+      </p>
+      {preview.data?.version_change && <Change change={preview.data.version_change} />}
       {preview.isPending && <Skeleton rows={3} />}
       {preview.isError && <ErrorNote error={preview.error} />}
       {clear.isError && <ErrorNote error={clear.error} />}
       {preview.data && <Affected instances={affected} />}
     </Dialog>
+  );
+}
+
+const EXTRAS: readonly (readonly [name: keyof Extras, words: string])[] = [
+  ["running", "Also what waits or runs: it is ended first"],
+  ["latest", "Go on with the newest version of the DAG"],
+];
+
+function Change({ change }: { change: NonNullable<TaskInstanceCollection["version_change"]> }) {
+  const parts = [
+    ["added", change.added],
+    ["removed", change.removed],
+    ["changed", change.changed],
+  ] as const;
+  return (
+    <p>
+      Version {change.from} → {change.to}
+      {parts.map(([word, tasks]) => tasks.length > 0 && ` · ${word}: ${tasks.join(", ")}`)}
+    </p>
   );
 }
 

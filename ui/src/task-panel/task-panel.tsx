@@ -7,6 +7,7 @@ import { ErrorNote, Skeleton } from "../components/feedback.tsx";
 import { Icon } from "../components/icon.tsx";
 import { StateBadge } from "../components/state-mark.tsx";
 import { Took } from "../components/time.tsx";
+import { WhyTask } from "../components/why.tsx";
 import { middleCut } from "../lib/format.ts";
 import { ApiError } from "../lib/http.ts";
 import { type TaskAddress, taskInstanceQuery, tasksQuery } from "../lib/queries.ts";
@@ -32,6 +33,16 @@ const VIEWS: readonly (readonly [view: PanelView, word: string])[] = [
   ["xcom", "XCom"],
   ["details", "Details"],
 ];
+
+/** States in which somebody may ask what an instance waits for. */
+const WAITING: ReadonlySet<string> = new Set([
+  "none",
+  "scheduled",
+  "queued",
+  "up_for_retry",
+  "up_for_reschedule",
+  "deferred",
+]);
 
 export default function TaskPanel({ at, search, onSearch, onClose }: Props) {
   const tasks = useQuery(tasksQuery(at.dagId));
@@ -73,6 +84,7 @@ export default function TaskPanel({ at, search, onSearch, onClose }: Props) {
           </Link>
         </div>
         {instance.data && <Trouble instance={instance.data} />}
+        {instance.data && WAITING.has(instance.data.state ?? "none") && <WhyTask at={at} />}
         {instance.data?.progress && <Progress progress={instance.data.progress} />}
       </header>
       {isList && <MappedList at={at} onOpen={(map) => onSearch({ run: search.run, task: at.taskId, map })} />}

@@ -6,6 +6,7 @@ import type { DagRun } from "../../../../src/api/contract.ts";
 import { ErrorNote, Skeleton } from "../../components/feedback.tsx";
 import { StateBadge } from "../../components/state-mark.tsx";
 import { At, Took } from "../../components/time.tsx";
+import { WhyRun } from "../../components/why.tsx";
 import { runQuery, runTasksQuery } from "../../lib/queries.ts";
 import { PanelFrame } from "../../task-panel/panel-frame.tsx";
 import { RunActions } from "./run-actions.tsx";
@@ -55,6 +56,7 @@ function RunHead({ run }: { run: DagRun }) {
         <span className="grow" />
         <RunActions run={run} />
       </header>
+      {run.state === "queued" && <WhyRun dagId={run.dag_id} runId={run.dag_run_id} />}
       {run.note && <p className="run-note">{run.note}</p>}
       <dl className="run-facts">
         <Fact name="Took">
