@@ -2,14 +2,43 @@
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { benchBatch } from "./batch.ts";
-import { benchChains } from "./engine/chains.ts";
+import { chains } from "./engine/chains.ts";
+import { coldstart } from "./engine/coldstart.ts";
+import { fans } from "./engine/fans.ts";
+import { fleet100, fleet1000 } from "./engine/fleets.ts";
+import { history } from "./engine/history.ts";
+import { idle } from "./engine/idle.ts";
+import { limits } from "./engine/limits.ts";
+import { punctual } from "./engine/punctual.ts";
+import { benchRows, type Row } from "./engine/row.ts";
 import { type Figure, tableOf } from "./figure.ts";
+
+/** The rows of the engine, in an order in which none disturbs the next. */
+const ENGINE: Readonly<Record<string, Row>> = {
+  limits,
+  chains,
+  fan: fans,
+  fleet100,
+  punctual,
+  idle,
+  coldstart,
+  fleet1000,
+  history,
+};
 
 /** What can be measured. Each yields its figures as they are known. */
 const BENCHMARKS: Readonly<Record<string, (args: readonly string[]) => AsyncGenerator<Figure>>> = {
   batch: benchBatch,
-  chains: benchChains,
+  engine: () => benchEngine(),
+  ...Object.fromEntries(Object.entries(ENGINE).map(([name, row]) => [name, () => benchRows([row])])),
 };
+
+/** Every row of the engine; those with 1,000 DAGs have an installation of their own. */
+async function* benchEngine(): AsyncGenerator<Figure> {
+  yield* benchRows([limits, chains, fans, fleet100, punctual, idle, coldstart]);
+  yield* benchRows([fleet1000]);
+  yield* benchRows([history]);
+}
 
 async function main([name = "", ...args]: readonly string[]): Promise<number> {
   const benchmark = BENCHMARKS[name];

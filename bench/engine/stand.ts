@@ -1,7 +1,7 @@
 /** What engine benchmarks run on: an embedded PostgreSQL as in production, and real scheduler and worker processes on it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, open, readdir, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29,7 +29,7 @@ export interface StandOptions {
 /** A process of qflow. */
 export type StandProcess = "scheduler" | "worker" | "api";
 
-/** A running installation of its own; `close` removes every trace of it. */
+/** A running installation of its own. */
 export class Stand {
   readonly database: Database;
   readonly env: Record<string, string>;
@@ -46,7 +46,7 @@ export class Stand {
     this.database = openDatabase(env.QFLOW_DATABASE_URL ?? "", { max: 4, applicationName: "bench" });
   }
 
-  /** Starts everything; resolves when every DAG is loaded and un-paused. */
+  /** Starts everything; resolves when every DAG is loaded. All are paused. */
   static async open(options: StandOptions): Promise<Stand> {
     const folder = await mkdtemp(join(tmpdir(), "qflow-bench-"));
     await chmod(folder, 0o755);
@@ -84,7 +84,13 @@ export class Stand {
   async #bringUp(options: StandOptions): Promise<void> {
     await migrate(this.database);
     for (const name of options.processes ?? ["scheduler", "worker"]) await this.startProcess(name);
-    await this.#untilLoaded(Object.values(options.dags).length);
+    await this.untilLoaded();
+  }
+
+  /** Adds DAG files and waits until they are loaded. */
+  async addDags(files: DagFiles): Promise<void> {
+    for (const [name, source] of Object.entries(files)) await writeFile(join(this.env.QFLOW_DAGS ?? "", name), source);
+    await this.untilLoaded();
   }
 
   /** Starts a process of qflow; its output goes to a file of the stand's folder. */
@@ -124,6 +130,7 @@ export class Stand {
     await this.database.query("update dag set paused = false where dag_id like $1", [pattern]);
   }
 
+  /** Lets them have no more runs. */
   async pause(pattern = "%"): Promise<void> {
     await this.database.query("update dag set paused = true where dag_id like $1", [pattern]);
   }
@@ -168,6 +175,7 @@ export class Stand {
     }
   }
 
+  /** Ends everything and removes every trace. */
   async close(): Promise<void> {
     for (const name of [...this.#children.keys()]) await this.stopProcess(name);
     await this.database.close();
@@ -175,7 +183,9 @@ export class Stand {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  async #untilLoaded(files: number): Promise<void> {
+  /** Resolves when every file of the folder is loaded. */
+  async untilLoaded(): Promise<void> {
+    const files = (await readdir(this.env.QFLOW_DAGS ?? "")).length;
     const deadline = Date.now() + LOADED_TIMEOUT_MS;
     for (let stable = 0, known = -1; stable < 3; ) {
       if (Date.now() > deadline) throw new Error(`the DAGs are not loaded; the logs are in ${this.#folder}`);
@@ -188,7 +198,6 @@ export class Stand {
       known = now?.dags ?? -1;
       await sleep(100);
     }
-    await this.unpause();
   }
 }
 
