@@ -338,7 +338,7 @@ create function start_attempts(p_worker uuid, p_claim uuid, p_ids bigint[]) retu
     where t.id = any (p_ids) and t.state = 'queued' and a.attempt_id = t.attempt_id and a.state = 'up_for_reschedule'
     returning a.task_instance_id
   ), moved as (
-    update task_instance t set state = 'running', ended_at = null, wake_at = null, reason = null,
+    update task_instance t set state = 'running', ended_at = null, wake_at = null, reason = null, start_by = null,
       try_number = t.try_number + (r.task_instance_id is null)::integer,
       attempt_id = case when r.task_instance_id is null then uuidv7() else t.attempt_id end,
       started_at = case when r.task_instance_id is null then now() else t.started_at end
@@ -397,7 +397,7 @@ create function claimed_tasks(p_worker uuid, p_claim uuid) returns jsonb languag
     'attemptId', a.attempt_id, 'token', a.token, 'taskInstanceId', t.id, 'dagId', t.dag_id, 'runId', r.run_id, 'taskId', t.task_id,
     'mapIndex', t.map_index, 'tryNumber', a.try_number, 'versionId', t.version_id, 'bundleHash', v.bundle_hash, 'kind', d.kind,
     'rule', d.rule, 'operator', d.operator, 'params', r.params, 'logicalDate', r.logical_date, 'intervalStart', r.interval_start,
-    'intervalEnd', r.interval_end, 'partition', r.partition, 'inputs', d.inputs, 'branchTargets', d.branch_targets, 'emits', d.emits, 'sensor', d.sensor,
+    'intervalEnd', r.interval_end, 'partition', r.partition, 'inputs', d.inputs, 'branchTargets', d.branch_targets, 'emits', d.emits, 'retryPolicy', d.retry_policy, 'sensor', d.sensor,
     -- A sensor's timeout is for the whole wait.
     'timeoutMs', case when a.polls = 0 then d.timeout_ms else greatest(1, extract(epoch from a.deadline_at - now()) * 1000)::bigint end,
     'firstLogLine', case when a.polls = 0 then 1 else (

@@ -62,9 +62,9 @@ create function end_attempts(p_outcomes jsonb, p_ids uuid[], p_fence boolean, ou
       ended_at = case when g.o ->> 'state' = 'up_for_reschedule' and a.revoked is distinct from 'cancelled' then null else now() end,
       polls = a.polls + (g.o ->> 'state' = 'up_for_reschedule')::integer
     from given g
-    where a.attempt_id = any (p_ids) and a.attempt_id = g.attempt_id and a.token = g.token
+    where a.attempt_id = any (p_ids) and a.attempt_id = g.attempt_id and a.token = g.token -- guard: outcome-token
       -- What runs is ended by who runs it, what waits by who waits for it.
-      and case when g.o -> 'waits' = 'true' then a.state in ('deferred', 'up_for_reschedule') else a.state = 'running' end
+      and case when g.o -> 'waits' = 'true' then a.state in ('deferred', 'up_for_reschedule') else a.state = 'running' end -- guard: outcome-state
     returning a.attempt_id, a.task_instance_id, a.revoked, a.polls, a.deadline_at, g.o
   ), target as (
     select a.*, def.*::task_def as def, t.infra_failures, t.try_number - t.uncounted_tries as counted,
@@ -86,7 +86,7 @@ create function end_attempts(p_outcomes jsonb, p_ids uuid[], p_fence boolean, ou
       wake_at = case when g.state = 'up_for_reschedule' then least(g.deadline_at, now() + poke_delay(g.def, g.polls))
         when g.state <> 'up_for_retry' then null
         when g.is_infra then now() + infra_delay(g.infra_failures)
-        else now() + retry_delay(g.def, g.counted) end
+        else now() + coalesce(make_interval(secs => (g.o ->> 'retryAfterMs')::double precision / 1000), retry_delay(g.def, g.counted)) end
     from target g
     where t.id = g.task_instance_id
     returning t.id, t.dag_run_id, old.state as from_state, t.state, t.reason, g.attempt_id
@@ -116,7 +116,9 @@ begin
   if largest > inline_limit() then
     insert into xcom_blob (hash, value)
     select distinct on (1) sha256(convert_to(v::text, 'UTF8')), v from unnest(vals) v where octet_length(v::text) > inline_limit()
-    on conflict do nothing;
+    order by 1
+    -- Locks the row until the value that uses it is committed: what is removed for want of use is not this one.
+    on conflict (hash) do update set used_at = now(); -- guard: value-blob-once
   end if;
   insert into xcom (task_instance_id, value, blob_hash, size)
   select r.id, case when octet_length(r.value::text) <= inline_limit() then r.value end,
@@ -193,7 +195,7 @@ begin
   if not p_outcomes @? '$[*].events[*]' then
     return 0;
   end if;
-  perform pg_advisory_xact_lock(dataset_lock());
+  perform pg_advisory_xact_lock(dataset_lock()); -- guard: event-order
   insert into dataset_event (dataset, key, extra, partition, task_instance_id, attempt_id)
   select e.event ->> 'dataset', coalesce(e.event ->> 'key', a.attempt_id || '/' || e.position), coalesce(e.event -> 'extra', 'null'),
     -- What a run of one partition writes is of that partition.
@@ -203,7 +205,7 @@ begin
   join dag_run r on r.id = a.dag_run_id
   cross join lateral jsonb_array_elements(o.outcome -> 'events') with ordinality e (event, position)
   order by o.position, e.position
-  on conflict (dataset, key) do nothing;
+  on conflict (dataset, key) do nothing; -- guard: event-once
   get diagnostics n = row_count;
   return n;
 end
@@ -222,7 +224,7 @@ declare
   decides boolean := p_outcomes @? '$[*] ? (exists (@.branch[*]) || @.branch.size() == 0 || @.proceed == false)';
 begin
   -- Every change of a run's instances, claims apart, happens under the run's lock; runs are locked in order of id.
-  perform from dag_run where id = any (runs) order by id for no key update;
+  perform from dag_run where id = any (runs) order by id for no key update; -- guard: run-lock
   if decides then
     outcomes := checked_choices(outcomes);
   end if;

@@ -10,11 +10,11 @@ declare
   n integer;
 begin
   select cancel_requested_at is not null or state = 'queued' into whole
-  from dag_run where id = p_run and state in ('queued', 'running') for no key update;
+  from dag_run where id = p_run and state in ('queued', 'running') for no key update; -- guard: cancel-lock, cancel-once
   if not found then
     return null;
   end if;
-  update dag_run set cancel_requested_at = coalesce(cancel_requested_at, now()) where id = p_run;
+  update dag_run set cancel_requested_at = coalesce(cancel_requested_at, now()), reason = coalesce(reason, p_reason) where id = p_run;
   with moved as (
     update task_instance set state = 'skipped', reason = p_reason, ended_at = now(), wake_at = null
     where dag_run_id = p_run and state in ('none', 'scheduled', 'queued', 'up_for_retry', 'up_for_reschedule', 'deferred')
@@ -118,7 +118,7 @@ begin
   where t.id = any (p_ids) and t.dag_run_id = p_run and t.state = 'running' and a.attempt_id = t.attempt_id and a.state = 'running';
   get diagnostics fenced = row_count;
   with moved as (
-    update task_instance set state = case state when 'running' then 'failed' else 'skipped' end
+    update task_instance set state = 'skipped'
     where id = any (p_ids) and dag_run_id = p_run and state <> 'none' and not is_ended(state)
     returning id, old.state as from_state, state, attempt_id
   )
@@ -272,16 +272,16 @@ begin
   update task_instance t set version_id = p_version, task_index = d.task_index, rule = d.rule, lane = d.lane, pool = d.pool,
     pool_slots = d.pool_slots, priority = d.priority, max_active = d.max_active, queue = d.queue,
     concurrency_key = concurrency_key(d.concurrency, (select r from dag_run r where r.id = p_run)),
-    concurrency_limit = (d.concurrency ->> 'limit')::integer,
+    concurrency_limit = (d.concurrency ->> 'limit')::integer, queue_timeout = d.queue_timeout,
     map_index = case when d.map_over_index is null or t.id = any (reshaped) then -1 else t.map_index end,
     expands = d.map_over_index is not null and (t.map_index < 0 or t.id = any (reshaped))
   from task_def d, dag_run r
   where r.id = p_run and d.version_id = p_version and d.task_id = t.task_id and t.dag_run_id = p_run and t.id <> all (gone);
   insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, lane, pool, pool_slots,
-    priority, max_active, queue, backfill, concurrency_key, concurrency_limit)
+    priority, max_active, queue, backfill, concurrency_key, concurrency_limit, queue_timeout)
   select p_run, p_version, r.dag_id, d.task_id, d.task_index, d.rule, d.map_over_index is not null, d.upstream_count, d.lane, d.pool,
     d.pool_slots, d.priority, d.max_active, d.queue, r.backfill_id is not null, concurrency_key(d.concurrency, r),
-    (d.concurrency ->> 'limit')::integer
+    (d.concurrency ->> 'limit')::integer, d.queue_timeout
   from task_def d join dag_run r on r.id = p_run
   where d.version_id = p_version and not exists (
     select from task_instance t where t.dag_run_id = p_run and t.version_id = p_version and t.task_id = d.task_id)

@@ -21,7 +21,7 @@ declare
   starts timestamptz;
   ends timestamptz;
 begin
-  perform pg_advisory_xact_lock(7101005);
+  perform pg_advisory_xact_lock(7101005); -- guard: partition-lock
   for n in 0 .. 1 loop
     month := date_trunc('month', now() at time zone 'UTC') + make_interval(months => n);
     starts := month::timestamp at time zone 'UTC';

@@ -6,6 +6,7 @@ create function settle_run(p_run bigint) returns integer language plpgsql as $$
 declare
   skipped bigint[] := skip_unchosen(array(select id from task_instance where dag_run_id = p_run and decision is not null));
 begin
+  perform set_start_clocks(id, version_id) from dag_run where id = p_run;
   return (propagate(skipped, array(select id from task_instance where dag_run_id = p_run and state = 'none'))).queued;
 end
 $$;
@@ -24,12 +25,15 @@ declare
   one record;
   ready integer := 0;
 begin
-  select max_active_runs into room from dag where dag_id = p_dag and active and not paused for no key update;
+  select max_active_runs into room from dag where dag_id = p_dag and active and not paused for no key update; -- guard: start-lock, start-paused
   if room is null then
     return 0;
   end if;
   ready := start_some_runs(p_dag, null, room);
-  for one in select id, max_active_runs from backfill where dag_id = p_dag and completed_at is null and not paused order by id loop
+  for one in select b.id, b.max_active_runs from backfill b
+    where b.id in (select backfill_id from dag_run where dag_id = p_dag and state = 'queued')
+      and (b.completed_at is not null or not b.paused) order by b.id
+  loop
     ready := ready + start_some_runs(p_dag, one.id, one.max_active_runs);
   end loop;
   return ready;
@@ -53,7 +57,8 @@ begin
   loop
     continue when not run_fits_key(run);
     update dag_run set state = case when unfinished = 0 then 'success' else 'running' end, started_at = coalesce(started_at, now()),
-      ended_at = case when unfinished = 0 then now() end
+      ended_at = case when unfinished = 0 then now() end, reason = null,
+      timeout_at = now() + (select v.run_timeout from dag_version v where v.id = version_id)
     where id = run.id;
     ready := ready + settle_run(run.id);
     room := room - 1;
@@ -90,15 +95,15 @@ begin
     backfill_id, partition)
   values (p_dag, p_run_id, p_version, p_kind, p_logical, p_start, p_end, coalesce(p_run_after, now()), p_conf, p_params, p_by, p_backfill,
     p_partition)
-  on conflict do nothing
+  on conflict do nothing -- guard: tick-once
   returning * into run;
   if run.id is null then
     return null;
   end if;
   insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, gates_open, lane, pool, pool_slots, priority,
-    max_active, queue, backfill, concurrency_key, concurrency_limit)
+    max_active, queue, backfill, concurrency_key, concurrency_limit, queue_timeout)
   select run.id, d.version_id, p_dag, task_id, task_index, rule, map_over_index is not null, upstream_count, gate_count, lane, pool, pool_slots, priority,
-    max_active, queue, p_backfill is not null, concurrency_key(d.concurrency, run), (d.concurrency ->> 'limit')::integer
+    max_active, queue, p_backfill is not null, concurrency_key(d.concurrency, run), (d.concurrency ->> 'limit')::integer, queue_timeout
   from task_def d where d.version_id = p_version order by task_index;
   get diagnostics n = row_count;
   update dag_run r set unfinished = n, concurrency_key = concurrency_key(v.concurrency, run),

@@ -9,10 +9,10 @@ $$;
 
 -- The pairs are those of src/metadata/task-states.ts; a test compares. The condition is checked without a function call.
 create trigger task_instance_moves before update of state on task_instance for each row
-  when (old.state <> new.state and old.state || '>' || new.state <> all (array[
+  when (old.state <> new.state and old.state || '>' || new.state <> all (array[ -- guard: legal-moves
     'none>scheduled', 'none>queued', 'none>skipped', 'none>upstream_failed', 'none>failed', 'none>success', 'none>removed',
-    'scheduled>queued', 'scheduled>skipped',
-    'queued>running', 'queued>skipped', 'queued>deferred',
+    'scheduled>queued', 'scheduled>skipped', 'scheduled>failed',
+    'queued>running', 'queued>skipped', 'queued>failed', 'queued>deferred',
     'running>success', 'running>failed', 'running>skipped', 'running>up_for_retry', 'running>queued',
     'running>up_for_reschedule', 'up_for_reschedule>queued', 'up_for_reschedule>skipped', 'up_for_reschedule>failed',
     'deferred>success', 'deferred>failed', 'deferred>skipped',

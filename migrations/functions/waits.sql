@@ -21,7 +21,7 @@ create function admit_waits(p_limit integer) returns integer language sql as $$
     select id from task_instance where state = 'queued' and lane = 'wait' order by id limit p_limit for no key update skip locked
   ), moved as (
     update task_instance t set state = 'deferred', try_number = try_number + 1, attempt_id = uuidv7(), started_at = now(), ended_at = null,
-      wake_at = null, reason = null
+      wake_at = null, reason = null, start_by = null
     from chosen c where t.id = c.id
     returning t.id, t.dag_run_id, t.version_id, t.task_index, t.attempt_id, t.try_number
   ), attempt as (
@@ -45,7 +45,7 @@ create function lease_waits(p_limit integer, p_share integer, p_busy jsonb, p_se
   with due as (
     select task_instance_id, resource, wake_at from task_wait
     where wake_at <= now() and coalesce((p_busy ->> resource)::integer, 0) < p_share
-    order by wake_at limit 4 * p_limit for update skip locked
+    order by wake_at limit 4 * p_limit for update skip locked -- guard: wait-share
   ), ranked as (
     select task_instance_id, wake_at, resource, row_number() over (partition by resource order by wake_at)
       + coalesce((p_busy ->> resource)::integer, 0) as place
@@ -83,7 +83,7 @@ create function rearm_waits(p_waits jsonb) returns integer language sql as $$
     update task_wait w set condition = g.condition, key = g.key, resource = g.resource, note = g.note, log_lines = g."logLines", lease = null,
       polls = w.polls + g.checked::integer, wake_at = least(w.deadline, g."wakeAt", now() + make_interval(secs => g."wakeInMs" / 1000.0))
     from given g
-    where w.task_instance_id = g."taskInstanceId" and w.lease = g.lease
+    where w.task_instance_id = g."taskInstanceId" and w.lease = g.lease -- guard: wait-lease
     returning 1
   )
   select count(*)::integer from armed

@@ -28,6 +28,7 @@ export async function saveProgress(
 }
 
 async function guarded(sql: Sql, attempt: AttemptIdentity, update: string, values: unknown[]): Promise<void> {
+  // guard: write-token, write-state
   const result = await sql.query(`${update} where attempt_id = $1 and token = $2 and state = 'running'`, [
     attempt.attemptId,
     attempt.token,
@@ -42,6 +43,8 @@ async function guarded(sql: Sql, attempt: AttemptIdentity, update: string, value
  */
 export async function publishPermit(sql: Sql, attempt: AttemptIdentity): Promise<void> {
   const result = await sql.query(
+    // guard: permit-token, permit-state, permit-revoked
+    // guard: permit-session, permit-lease
     `select from task_attempt a join worker w using (worker_id)
      where a.attempt_id = $1 and a.token = $2 and a.state = 'running' and a.revoked is null
        and w.state in ('active', 'draining') and w.lease_expires_at > now() + make_interval(secs => $3)`,

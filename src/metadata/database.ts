@@ -61,6 +61,7 @@ async function inTransaction<T>(pool: Connections, work: (sql: Sql) => Promise<T
     await client.query("begin isolation level read committed");
     const result = await work(client);
     const end = await client.query("commit");
+    // guard: commit-answered
     if (end.command !== "COMMIT") throw new Error(`transaction ended with ${end.command}`);
     return result;
   } catch (error) {

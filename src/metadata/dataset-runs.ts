@@ -33,7 +33,8 @@ export async function waitingConsumers(sql: Sql): Promise<string[]> {
        or exists (select from dataset_cursor c where c.dag_id = d.dag_id
          and exists (select from dataset_event e where e.dataset = c.dataset and e.id > c.event_id))
        or exists (select from dataset_waiting w where w.dag_id = d.dag_id and (w.ready or d.schedule ->> 'consume' <> 'partition')))
-       and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running')) < d.max_active_runs
+       and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running') and r.backfill_id is null) < d.max_active_runs
+     // guard: consumer-share
      order by d.dag_id`,
   );
   return result.rows.map((row) => row.dag_id);
@@ -49,7 +50,7 @@ export async function lockConsumer(sql: Sql, dagId: string): Promise<DatasetCons
   // Counted in a statement after the one that took the lock.
   const result = await sql.query<DatasetConsumer>(
     `select d.dag_id as "dagId", v.id::float8 as "versionId", v.spec, now() as now, d.plan_pending as replan, d.max_active_runs - (
-       select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running'))::integer as room
+       select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running') and r.backfill_id is null)::integer as room
      from dag d join dag_version v on v.id = d.version_id where d.dag_id = $1`,
     [dagId],
   );

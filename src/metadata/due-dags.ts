@@ -38,10 +38,11 @@ const RECENT = 10;
 /** Locks up to `limit` DAGs that are due and have room for a run, or whose next tick is unknown; others' are passed over. */
 export async function lockDueDags(sql: Sql, limit: number): Promise<DueDag[]> {
   const locked = await sql.query<{ dag_id: string }>(
+    // guard: due-share
     `select d.dag_id from dag d
      where d.active and d.version_id is not null and d.schedule ->> 'kind' <> 'datasets' and (d.plan_pending
        or not d.paused and d.next_run_after <= now() and (
-         select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running')) < d.max_active_runs)
+         select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running') and r.backfill_id is null) < d.max_active_runs)
      order by d.next_run_after nulls first, d.dag_id limit $1 for no key update of d skip locked`,
     [limit],
   );
@@ -59,7 +60,7 @@ export async function readDueDags(sql: Sql, dagIds?: readonly string[]): Promise
   const result = await sql.query<DueDag>(
     `select d.dag_id as "dagId", v.id::float8 as "versionId", v.spec, d.paused, d.created_at as "createdAt",
        d.scheduled_until as "settledUntil", now() as now, d.max_active_runs - (
-         select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running'))::integer as room,
+         select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running') and r.backfill_id is null)::integer as room,
        case when d.schedule ->> 'kind' = 'continuous' then (
          select json_agg(json_build_object('state', n.state, 'at', coalesce(n.started_at, n.queued_at)) order by n.id desc) from (
            select * from dag_run r where r.dag_id = d.dag_id and r.kind = 'scheduled' order by r.id desc limit $2) n) end as recent
@@ -113,8 +114,13 @@ function tick(run: TimetableRun) {
 export async function startableDags(sql: Sql): Promise<string[]> {
   const result = await sql.query<{ dag_id: string }>(
     `select d.dag_id from dag d where d.active and not d.paused
-       and d.dag_id in (select dag_id from dag_run where state = 'queued' and run_after <= now())
-       and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state = 'running') < d.max_active_runs`,
+       and (d.dag_id in (select dag_id from dag_run where state = 'queued' and run_after <= now() and backfill_id is null)
+           and (select count(*) from dag_run r
+             where r.dag_id = d.dag_id and r.state = 'running' and r.backfill_id is null) < d.max_active_runs
+         or d.dag_id in (
+           select r.dag_id from dag_run r join backfill b on b.id = r.backfill_id
+           where r.state = 'queued' and r.run_after <= now() and (b.completed_at is not null or not b.paused) and b.max_active_runs > (
+             select count(*) from dag_run o where o.backfill_id = b.id and o.state = 'running')))`,
   );
   return result.rows.map((row) => row.dag_id);
 }

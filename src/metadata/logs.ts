@@ -25,6 +25,8 @@ export async function appendLog(sql: Sql, chunks: readonly LogAppend[]): Promise
   if (chunks.length === 0) return;
   const columns = chunks.map(encodeChunk);
   await sql.query(
+    // guard: log-token
+    // guard: log-once
     `insert into log_chunk (attempt_id, first_line, line_count, bytes, codec, data)
      select c.attempt_id, c.first_line, c.line_count, c.bytes, c.codec, c.data
      from unnest($1::uuid[], $2::uuid[], $3::integer[], $4::integer[], $5::integer[], $6::text[], $7::bytea[])

@@ -27,6 +27,7 @@ export interface MigrationReport {
 export async function migrate(database: Database): Promise<MigrationReport> {
   const lock = await database.connect();
   try {
+    // guard: schema-lock
     await lock.query("select pg_advisory_lock($1)", [LOCK_KEY]);
     // On the locked connection: a pool of one must do.
     await refuseNewer(lock);

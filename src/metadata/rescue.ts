@@ -39,6 +39,8 @@ export async function endGoneSession(sql: Sql, workerId: string): Promise<void> 
  */
 export async function endExpiredSessions(sql: Sql): Promise<number> {
   const result = await sql.query(
+    // guard: lease-lookup
+    // guard: lease-after-start
     `update worker set state = 'lost', ended_at = now()
      where state in ('active', 'draining') and lease_expires_at < now()
        and now() - pg_postmaster_start_time() > make_interval(secs => $1)`,
@@ -61,6 +63,7 @@ export async function rescueAttempts(database: Database): Promise<RescueReport> 
     error: { code: error.code, message: error.message, remedy: error.remedy },
   };
   const result = await database.query<{ rescued: number }>(
+    // guard: rescue-ended-only
     `select coalesce(cardinality(f.attempts), 0) as rescued from (
        select coalesce(jsonb_agg(jsonb_build_object('attemptId', attempt_id, 'token', token) || $1::jsonb), '[]') as outcomes from (
          select a.attempt_id, a.token from task_attempt a join worker w using (worker_id)
@@ -75,6 +78,7 @@ export async function rescueAttempts(database: Database): Promise<RescueReport> 
 /** Revokes attempts that are past their deadline; their workers end them. Returns how many. */
 export async function revokeTimedOut(sql: Sql): Promise<number> {
   const result = await sql.query(
+    // guard: timeout-first-reason
     `update task_attempt set revoked = 'timeout'
      where state = 'running' and revoked is null and deadline_at < now() - make_interval(secs => $1)`,
     [TIMEOUT_GRACE_SECONDS],

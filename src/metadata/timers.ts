@@ -13,6 +13,7 @@ export interface RetryReport {
 /** Queues instances whose wait for the next try is over; several schedulers share them. */
 export async function queueDueRetries(sql: Sql): Promise<RetryReport> {
   const result = await sql.query<{ queued: number; next_in_ms: number | null }>(
+    // guard: retry-share
     `with due as (
        select id from task_instance where state = 'up_for_retry' and wake_at <= now() order by wake_at limit $1 for update skip locked
      ), moved as (

@@ -24,6 +24,7 @@ export async function registerWorker(sql: Sql, identity: WorkerIdentity): Promis
  */
 export async function heartbeat(sql: Sql, workerId: string): Promise<HeartbeatReply> {
   const result = await sql.query<{ lease_expires_at: Date; lease_ms: number; revoked: Revocation[] }>(
+    // guard: session-over
     `with beat as (
        update worker set heartbeat_at = now(), lease_expires_at = now() + make_interval(secs => $2)
        where worker_id = $1 and state in ('active', 'draining') returning lease_expires_at

@@ -22,8 +22,10 @@ export class LostWorkerSearch {
     this.#lastLookAt = now;
     for (const session of await liveSessions(database, this.#hostId)) {
       const alive = await isAlive({ pid: session.pid, startedAt: session.pidStartedAt });
+      // guard: host-only
       if (!alive) await endGoneSession(database, session.workerId);
     }
+    // guard: stall-trust
     if (now >= this.#trustLeasesFrom) await endExpiredSessions(database);
     return this.#rescue(database);
   }

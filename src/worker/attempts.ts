@@ -8,6 +8,7 @@ import type { LogSink } from "./log-sink.ts";
 import type { Masker } from "./mask.ts";
 import { safeResult } from "./mask-result.ts";
 import type { StopReason, TaskResult } from "./protocol.ts";
+import { underPolicy } from "./retry-policy.ts";
 import { report } from "./task-result.ts";
 
 /** What the attempts need. */
@@ -56,6 +57,7 @@ export class Attempts {
 
   /** Starts what was claimed; an attempt that is active already is left alone. */
   start(task: ClaimedTask): void {
+    // guard: attempt-started-once
     if (this.#active.has(task.attemptId)) return;
     const active: Active = { task, stopping: null, timeout: null };
     this.#active.set(task.attemptId, active);
@@ -114,7 +116,7 @@ export class Attempts {
   async #end(active: Active, end: AttemptEnd): Promise<void> {
     const { task } = active;
     if (active.timeout) clearTimeout(active.timeout);
-    const result = "result" in end ? end.result : resultOfDeath(end.died);
+    const result = "result" in end ? end.result : underPolicy(resultOfDeath(end.died), task.retryPolicy);
     const exit = "died" in end ? { code: end.died.code, signal: end.died.signal } : undefined;
     const raw = active.stopping === null ? result : stoppedResult(task, active.stopping, result);
     const told = raw && safeResult(raw, this.#parts.masker);
@@ -128,6 +130,7 @@ export class Attempts {
     else this.#parts.sink.abandon(task.attemptId);
     this.#active.delete(task.attemptId);
     // It may have been fenced while its log was stored.
+    // guard: fenced-tells-nothing
     if (told && active.stopping !== "fenced") {
       this.#parts.finished({ attemptId: task.attemptId, token: task.token, ...(exit ? { exit } : {}), ...told });
     }
@@ -148,7 +151,10 @@ function stoppedResult(task: ClaimedTask, reason: StopReason, result: TaskResult
     return sensorTimedOut(task.sensor, "what it waits for did not come within its timeout");
   if (reason === "timeout") {
     const message = `the task ran longer than its timeout of ${(task.timeoutMs ?? 0) / 1000} s`;
-    return { state: "failed", retry: "retryable", error: report("TASK_TIMEOUT", message) };
+    return underPolicy(
+      { state: "failed", retry: "retryable", error: report("TASK_TIMEOUT", message) },
+      task.retryPolicy,
+    );
   }
   if (reason === "cancelled")
     return { state: "failed", retry: "fatal", error: report("TASK_CANCELLED", "the task was cancelled") };

@@ -86,6 +86,7 @@ export class ClaimLoop {
         if (this.#outcomes.length > 0) continue;
       } catch (error) {
         // The call may have been carried out and its answer lost: the same claim is asked for again.
+        // guard: claim-id-kept
         claim = { ...claim, repeated: true };
         await this.#failed(error, told, ++failures);
         continue;

@@ -146,6 +146,7 @@ export class WorkerCore {
         // Where this fails the same claim is asked for again, with all it was told.
         if (reply.claimed.length > 0) await this.#options.refreshSecrets?.(reply.secretsVersion);
         // What was claimed under a session that is over by now belongs to whoever claims it next.
+        // guard: session-of-claim
         return this.session.losses === losses ? reply : { ...reply, claimed: [] };
       },
       capacity: () => this.#capacity(),

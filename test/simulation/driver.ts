@@ -86,14 +86,14 @@ export class Driver {
   }
 
   async #take(action: Action): Promise<void> {
-    const { steps } = this.#parts;
+    const { steps, random } = this.#parts;
     if (action.kind === "fire") {
       action.timer.fire();
       return;
     }
     const { statement } = action;
     if (action.kind === "send") {
-      await steps.send(statement);
+      await steps.send(statement, () => random.chance(this.faults > 0 ? 0.6 : 0.2));
       this.#note(statement.phase === "sent" ? "waits for a lock" : "sent", statement);
       this.#check(statement);
     } else if (action.kind === "commit") {

@@ -39,7 +39,7 @@ export async function simulate(server: SimulatedServer, seed: number): Promise<S
   const workload = new Workload(seed, random, base);
   const now = () => new Date(base.getTime() + time.now + driver.skew);
   const started = () => new Date(base.getTime() + driver.startedAt + driver.skew);
-  const steps = new Steps(stage, { now, at: () => time.now, started, random });
+  const steps = new Steps(stage, { now, at: () => time.now, started });
   const cast: Cast = { stage, workload, random, folder: tmpdir(), wrong };
   const driver: Driver = new Driver({ stage, steps, time, random, respawn: (role) => again(cast, role), wrong });
   await server.clean();

@@ -8,6 +8,9 @@ const VACUUM_EVERY = 25;
 export interface Backend {
   readonly client: pg.Client;
   readonly pid: number;
+  /** The moment it was told last. */
+  moment: string;
+  inTransaction: boolean;
 }
 
 /** How a statement ended. */
@@ -50,14 +53,29 @@ export class SimulatedServer {
     const client = await connected(this.url);
     await client.query("set search_path = sim, public, pg_catalog; set deadlock_timeout = '20ms'; set jit = off");
     const result = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
-    const backend = { client, pid: result.rows[0]?.pid as number };
+    const backend = { client, pid: result.rows[0]?.pid as number, moment: "", inTransaction: false };
     this.#all.add(backend);
     return backend;
   }
 
+  /** Tells a connection the time, and begins a transaction where asked. */
+  async setMoment(backend: Backend, settings: Readonly<Record<string, string>>, begins: boolean): Promise<void> {
+    const moment = Object.entries(settings)
+      .map(([name, value]) => `set ${name} = '${value}'`)
+      .join("; ");
+    const parts = [
+      ...(backend.moment === moment ? [] : [moment]),
+      ...(begins ? ["begin isolation level read committed"] : []),
+    ];
+    backend.moment = moment;
+    backend.inTransaction = begins;
+    if (parts.length > 0) await backend.client.query(parts.join("; "));
+  }
+
   /** Gives a connection back; whatever was open on it is rolled back. */
   async release(backend: Backend): Promise<void> {
-    await backend.client.query("rollback").catch(() => {});
+    if (backend.inTransaction) await backend.client.query("rollback").catch(() => {});
+    backend.inTransaction = false;
     this.#idle.push(backend);
   }
 
@@ -139,7 +157,8 @@ const VIRTUAL_CLOCK = `
   create function sim.now() returns timestamptz language sql stable as
     $$ select coalesce(nullif(current_setting('sim.now', true), '')::timestamptz, pg_catalog.now()) $$;
   create function sim.random() returns double precision language sql volatile as
-    $$ select coalesce(nullif(current_setting('sim.random', true), '')::double precision, pg_catalog.random()) $$;
+    -- Never the same twice in a row, and the same whenever the same seed is run again.
+    $$ select (hashtext(current_setting('sim.now', true))::double precision + 2147483648) / 4294967296 $$;
   create function sim.pg_postmaster_start_time() returns timestamptz language sql stable as
     $$ select coalesce(nullif(current_setting('sim.started', true), '')::timestamptz, pg_catalog.pg_postmaster_start_time()) $$;
   do $$

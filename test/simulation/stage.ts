@@ -40,6 +40,8 @@ export interface Statement {
   readonly session: Session | null;
   readonly answer: PromiseWithResolvers<pg.QueryResult>;
   phase: Phase;
+  /** Commits by itself, at once. */
+  commits: boolean;
   backend: Backend | null;
   sent: Sent | null;
   ending: Ending | null;
@@ -97,6 +99,7 @@ export class Stage {
       session,
       answer,
       phase: "waiting",
+      commits: false,
       backend: null,
       sent: null,
       ending: null,

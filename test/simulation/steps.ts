@@ -1,5 +1,4 @@
 /** What can happen to a statement, each as one step against the real server. */
-import type { Random } from "./random.ts";
 import { connectionLost, type Session, type Stage, type Statement } from "./stage.ts";
 
 /** What the database's functions are told at the beginning of a transaction. */
@@ -10,7 +9,6 @@ export interface Moment {
   at(): number;
   /** When the server is said to have started. */
   started(): Date;
-  readonly random: Random;
 }
 
 /** Carries statements through their phases. */
@@ -23,21 +21,27 @@ export class Steps {
     this.#moment = moment;
   }
 
-  /** Sends a waiting statement; afterwards it is `open`, `done`, or `sent` (waits for a lock). */
-  async send(statement: Statement): Promise<void> {
+  /**
+   * Sends a waiting statement; afterwards it is `done`, or `sent` (waits for a lock), or, where it is a transaction of its own
+   * that commits in a step of its own, `open`.
+   */
+  async send(statement: Statement, commitsApart: () => boolean): Promise<void> {
     const { server } = this.#stage;
     const { session } = statement;
     if (session?.broken) return this.#fail(statement, connectionLost());
-    if (session === null || session.backend === null) {
+    if (session?.backend) statement.backend = session.backend;
+    else {
       const backend = await server.take();
-      await backend.client.query(`begin isolation level read committed; ${this.#settings()}`);
+      const isApart = session !== null || commitsApart();
+      await server.setMoment(backend, this.#settings(), isApart);
+      statement.commits = session === null && !isApart;
+      statement.backend = backend;
       if (session !== null) {
         session.backend = backend;
         session.idleSince = this.#moment.at();
         if (/^begin/i.test(statement.text)) return this.#succeed(statement);
       }
-      statement.backend = backend;
-    } else statement.backend = session.backend;
+    }
     statement.phase = "sent";
     statement.sent = server.send(statement.backend, statement.text, statement.values);
     await this.look(statement);
@@ -49,9 +53,9 @@ export class Steps {
     if (!sent || !backend || !(await this.#stage.server.settled(sent, backend))) return false;
     statement.ending = sent.ending;
     const failed = sent.ending !== null && "error" in sent.ending;
-    statement.phase = session === null && !failed ? "open" : "done";
+    statement.phase = session === null && !failed && !statement.commits ? "open" : "done";
     if (session) session.idleSince = this.#moment.at();
-    if (session === null && failed) await this.#giveBack(statement);
+    else if (statement.phase === "done") await this.#giveBack(statement);
     return true;
   }
 
@@ -113,13 +117,12 @@ export class Steps {
     if (backend) await this.#stage.server.release(backend);
   }
 
-  #settings(): string {
-    const { random } = this.#moment;
-    return [
-      `set local sim.now = '${this.#moment.now().toISOString()}'`,
-      `set local sim.random = '${random.next()}'`,
-      `set local sim.started = '${this.#moment.started().toISOString()}'`,
-    ].join("; ");
+  /** The virtual moment, as settings of a connection. */
+  #settings(): Record<string, string> {
+    return {
+      "sim.now": this.#moment.now().toISOString(),
+      "sim.started": this.#moment.started().toISOString(),
+    };
   }
 
   #succeed(statement: Statement): void {

@@ -1,0 +1,65 @@
+/**
+ * `npm run guards [-- NAME …]`: takes the guards of the last commit away one at a time, in a copy of the checkout, and fails when
+ * the tests named for one still pass.
+ */
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { GUARDS, type Guard } from "./guard-table.ts";
+import { ROOT } from "./steps.ts";
+
+const names = process.argv.slice(2);
+const guards = GUARDS.filter((guard) => names.length === 0 || names.includes(guard.name));
+const copy = mkdtempSync(join(tmpdir(), "qflow-guards-"));
+process.on("exit", () => rmSync(copy, { recursive: true, force: true }));
+process.on("SIGINT", () => process.exit(130));
+
+const archive = execFileSync("git", ["archive", "HEAD"], { cwd: ROOT, maxBuffer: 2 ** 30 });
+execFileSync("tar", ["-x", "-C", copy], { input: archive });
+symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+
+const files = [...new Set(guards.flatMap((guard) => guard.tests))];
+console.log(`${guards.length} guards, ${files.length} test files; with all guards:`);
+if (!(await passes(files))) {
+  console.log("the tests fail with every guard in place: correct that first");
+  process.exit(1);
+}
+const survivors: string[] = [];
+for (const [done, guard] of guards.entries()) {
+  const startedAt = Date.now();
+  const killed = await isMissed(guard);
+  if (!killed) survivors.push(guard.name);
+  const verdict = killed ? "missed " : "NOT MISSED";
+  console.log(
+    `${verdict} ${guard.name} (${done + 1} of ${guards.length}, ${((Date.now() - startedAt) / 1000).toFixed(0)} s)`,
+  );
+}
+console.log(
+  `${guards.length} guards, ${survivors.length} without a test that fails: ${survivors.join(", ") || "none"}`,
+);
+process.exitCode = survivors.length === 0 ? 0 : 1;
+
+/** Whether some test fails without the guard. */
+async function isMissed(guard: Guard): Promise<boolean> {
+  const path = join(copy, guard.file);
+  const whole = readFileSync(path, "utf8");
+  const mark = whole.search(new RegExp(`guard: (?:[\\w, -]*, )?${guard.name}(?![\\w-])`));
+  // The mark stands behind the line in SQL, above the statement in TypeScript.
+  const from = whole.lastIndexOf("\n", mark) + 1;
+  const at = whole.indexOf(guard.text, from);
+  if (mark < 0 || at < 0) throw new Error(`guard ${guard.name} is not in ${guard.file}: the last commit lacks it`);
+  writeFileSync(path, whole.slice(0, at) + guard.without + whole.slice(at + guard.text.length));
+  try {
+    return !(await passes(guard.tests));
+  } finally {
+    writeFileSync(path, whole);
+  }
+}
+
+function passes(tests: readonly string[]): Promise<boolean> {
+  const args = [join(ROOT, "node_modules/.bin/ava"), "--fail-fast", "--timeout", "60s", ...tests];
+
+  const child = spawn(process.execPath, args, { cwd: copy, stdio: "ignore" });
+  return new Promise((done) => child.on("exit", (code) => done(code === 0)));
+}
