@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What `npm start`, `npm test`, `npm run check` and `npm run bench` run.
+// What `npm start`, `npm test` and the scripts beside them run.
 import { launch } from "./launcher.mjs";
 
 const SCRIPTS = {
@@ -7,6 +7,8 @@ const SCRIPTS = {
   test: ["scripts/test.ts"],
   check: ["scripts/check.ts"],
   bench: ["bench/run.ts"],
+  sim: ["test/simulation/main.ts"],
+  guards: ["scripts/guards.ts"],
 };
 
 const [task, ...args] = process.argv.slice(2);
