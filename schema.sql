@@ -109,6 +109,7 @@ create table bundle (
   code text not null,
   source text not null,
   created_at timestamp with time zone not null default now(),
+  used_at timestamp with time zone not null default now(),
   constraint bundle_pkey PRIMARY KEY (hash)
 );
 
@@ -282,6 +283,8 @@ create table dag_run (
   backfill_id bigint,
   concurrency_key text,
   concurrency_limit integer,
+  timeout_at timestamp with time zone,
+  reason text,
   constraint dag_run_backfill_id_fkey FOREIGN KEY (backfill_id) REFERENCES backfill(id) ON DELETE SET NULL,
   constraint dag_run_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
   constraint dag_run_dag_id_run_id_key UNIQUE (dag_id, run_id),
@@ -310,6 +313,8 @@ create table dag_version (
   max_active_tasks integer not null,
   created_at timestamp with time zone not null default now(),
   concurrency jsonb,
+  run_timeout interval,
+  deadline jsonb,
   constraint dag_version_bundle_hash_fkey FOREIGN KEY (bundle_hash) REFERENCES bundle(hash),
   constraint dag_version_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
   constraint dag_version_dag_id_number_key UNIQUE (dag_id, number),
@@ -349,6 +354,16 @@ create table dataset_waiting (
   constraint dataset_waiting_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
   constraint dataset_waiting_event_id_fkey FOREIGN KEY (event_id) REFERENCES dataset_event(id),
   constraint dataset_waiting_pkey PRIMARY KEY (dag_id, event_id)
+);
+
+create table deadline (
+  dag_run_id bigint not null,
+  task_instance_id bigint,
+  due_at timestamp with time zone not null,
+  fired_at timestamp with time zone,
+  constraint deadline_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
+  constraint deadline_dag_run_id_task_instance_id_key UNIQUE NULLS NOT DISTINCT (dag_run_id, task_instance_id),
+  constraint deadline_task_instance_id_fkey FOREIGN KEY (task_instance_id) REFERENCES task_instance(id) ON DELETE CASCADE
 );
 
 create table file_manifest (
@@ -400,6 +415,14 @@ create table import_error (
   "column" integer,
   at timestamp with time zone not null default now(),
   constraint import_error_pkey PRIMARY KEY (file)
+);
+
+create table leader_lease (
+  name text not null,
+  holder uuid not null,
+  elected_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  constraint leader_lease_pkey PRIMARY KEY (name)
 );
 
 create table lineage_event (
@@ -456,6 +479,40 @@ create table map_item (
   constraint map_item_task_instance_id_fkey FOREIGN KEY (task_instance_id) REFERENCES task_instance(id) ON DELETE CASCADE
 );
 
+create table metric_counter (
+  name text not null,
+  value bigint not null default 0,
+  constraint metric_counter_pkey PRIMARY KEY (name)
+);
+
+create table notification (
+  id bigint not null generated always as identity,
+  key text not null,
+  event text not null,
+  channel text not null,
+  dag_id text not null,
+  payload jsonb not null,
+  state text not null default 'pending'::text,
+  attempts integer not null default 0,
+  next_at timestamp with time zone not null default now(),
+  lease uuid,
+  error text,
+  created_at timestamp with time zone not null default now(),
+  ended_at timestamp with time zone,
+  constraint notification_key_key UNIQUE (key),
+  constraint notification_pkey PRIMARY KEY (id),
+  constraint notification_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'dead'::text])))
+);
+
+create table notify_rule (
+  version_id bigint not null,
+  event text not null,
+  channel text not null,
+  constraint notify_rule_event_check CHECK ((event = ANY (ARRAY['runFailed'::text, 'runSucceeded'::text, 'taskFailed'::text, 'taskRetry'::text, 'deadlineMissed'::text, 'importError'::text]))),
+  constraint notify_rule_pkey PRIMARY KEY (version_id, event, channel),
+  constraint notify_rule_version_id_fkey FOREIGN KEY (version_id) REFERENCES dag_version(id) ON DELETE CASCADE
+);
+
 create table pool (
   name text not null,
   slots integer not null,
@@ -507,8 +564,7 @@ create table task_attempt (
   constraint task_attempt_revoked_check CHECK ((revoked = ANY (ARRAY['cancelled'::text, 'timeout'::text]))),
   constraint task_attempt_state_check CHECK ((state = ANY (ARRAY['running'::text, 'deferred'::text, 'up_for_reschedule'::text, 'success'::text, 'failed'::text, 'skipped'::text]))),
   constraint task_attempt_task_instance_id_fkey FOREIGN KEY (task_instance_id) REFERENCES task_instance(id) ON DELETE CASCADE,
-  constraint task_attempt_task_instance_id_try_number_key UNIQUE (task_instance_id, try_number),
-  constraint task_attempt_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES worker(worker_id)
+  constraint task_attempt_task_instance_id_try_number_key UNIQUE (task_instance_id, try_number)
 );
 
 create table task_def (
@@ -540,7 +596,11 @@ create table task_def (
   concurrency jsonb,
   role text not null default 'work'::text,
   gate_count integer not null default 0,
+  retry_policy jsonb,
+  queue_timeout interval,
+  start_timeout interval,
   sensor jsonb,
+  deadline jsonb,
   constraint task_def_kind_check CHECK ((kind = ANY (ARRAY['function'::text, 'map'::text, 'branch'::text, 'shortCircuit'::text, 'operator'::text, 'sensor'::text]))),
   constraint task_def_lane_check CHECK ((lane = ANY (ARRAY['function'::text, 'operator'::text, 'wait'::text]))),
   constraint task_def_pkey PRIMARY KEY (version_id, task_index),
@@ -620,7 +680,10 @@ CASE
 END - priority),
   gates_open integer not null default 0,
   decision jsonb,
+  queue_timeout interval,
+  start_by timestamp with time zone,
   note text,
+  deadline jsonb,
   constraint task_instance_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
   constraint task_instance_dag_run_id_task_index_map_index_key UNIQUE (dag_run_id, task_index, map_index),
   constraint task_instance_pkey PRIMARY KEY (id),
@@ -687,6 +750,7 @@ create table xcom (
 create table xcom_blob (
   hash bytea not null,
   value jsonb not null,
+  used_at timestamp with time zone not null default now(),
   constraint xcom_blob_pkey PRIMARY KEY (hash)
 );
 
@@ -706,10 +770,19 @@ CREATE INDEX dag_plan ON public.dag USING btree (dag_id) WHERE (active AND plan_
 CREATE INDEX dag_run_active ON public.dag_run USING btree (dag_id, id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 CREATE INDEX dag_run_backfill ON public.dag_run USING btree (backfill_id, id) WHERE (backfill_id IS NOT NULL);
 CREATE INDEX dag_run_ended ON public.dag_run USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+CREATE INDEX dag_run_event_event ON public.dag_run_event USING btree (event_id);
+CREATE INDEX dag_run_prunable ON public.dag_run USING btree (dag_id, ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX dag_run_recent ON public.dag_run USING btree (dag_id, id DESC);
+CREATE INDEX dag_run_timeout ON public.dag_run USING btree (timeout_at) WHERE ((state = 'running'::text) AND (timeout_at IS NOT NULL) AND (cancel_requested_at IS NULL));
+CREATE INDEX dag_run_version ON public.dag_run USING btree (version_id);
+CREATE INDEX dag_version_bundle ON public.dag_version USING btree (bundle_hash);
+CREATE INDEX dataset_event_at ON public.dataset_event USING brin (at) WITH (pages_per_range='16', autosummarize='on');
 CREATE INDEX dataset_event_waiting ON public.dataset_event USING btree (dataset, id);
+CREATE INDEX dataset_waiting_event ON public.dataset_waiting USING btree (event_id);
 CREATE INDEX dataset_waiting_partition ON public.dataset_waiting USING btree (dag_id, partition, event_id);
 CREATE INDEX dataset_waiting_ready ON public.dataset_waiting USING btree (dag_id, event_id) WHERE ready;
+CREATE INDEX deadline_due ON public.deadline USING btree (due_at) WHERE (fired_at IS NULL);
+CREATE INDEX deadline_instance ON public.deadline USING btree (task_instance_id) WHERE (task_instance_id IS NOT NULL);
 CREATE INDEX file_manifest_batch ON public.file_manifest USING btree (batch);
 CREATE INDEX file_manifest_content ON public.file_manifest USING btree (feed, sha256) WHERE (replaced_by IS NULL);
 CREATE INDEX file_manifest_landed ON public.file_manifest USING btree (landed_by) WHERE (landed_by IS NOT NULL);
@@ -718,29 +791,38 @@ CREATE INDEX file_manifest_promoted ON public.file_manifest USING btree (promote
 CREATE INDEX file_manifest_replaced ON public.file_manifest USING btree (replaced_by) WHERE (replaced_by IS NOT NULL);
 CREATE INDEX lineage_event_pending ON public.lineage_event USING btree (event_id) WHERE (processed_at IS NULL);
 CREATE INDEX lineage_event_received ON public.lineage_event USING btree (received_at);
+CREATE INDEX lineage_io_at ON public.lineage_io USING brin (at) WITH (pages_per_range='16', autosummarize='on');
 CREATE INDEX lineage_io_dataset ON public.lineage_io USING btree (dataset_id, direction, at DESC);
+CREATE INDEX lineage_run_at ON public.lineage_run USING brin (event_at) WITH (pages_per_range='16', autosummarize='on');
 CREATE INDEX lineage_run_attempt ON public.lineage_run USING btree (attempt_id);
 CREATE INDEX lineage_run_job ON public.lineage_run USING btree (job_id, event_at DESC);
+CREATE INDEX notification_due ON public.notification USING btree (next_at) WHERE (state = 'pending'::text);
+CREATE INDEX notification_ended ON public.notification USING btree (ended_at) WHERE (state = 'sent'::text);
+CREATE INDEX notification_state ON public.notification USING btree (state, id DESC);
 CREATE INDEX task_attempt_deadline ON public.task_attempt USING btree (deadline_at) WHERE ((state = 'running'::text) AND (deadline_at IS NOT NULL));
 CREATE INDEX task_attempt_fenced ON public.task_attempt USING btree (worker_id, ended_at) WHERE fenced;
 CREATE INDEX task_attempt_live ON public.task_attempt USING btree (worker_id) WHERE (state = 'running'::text);
+CREATE INDEX task_def_start_timeout ON public.task_def USING btree (version_id) WHERE (start_timeout IS NOT NULL);
 CREATE INDEX task_edge_downstream ON public.task_edge USING btree (version_id, downstream_index);
 CREATE INDEX task_event_at ON ONLY public.task_event USING brin (at) WITH (pages_per_range='16', autosummarize='on');
 CREATE INDEX task_event_run ON ONLY public.task_event USING btree (dag_run_id, at);
 CREATE INDEX task_gate_task ON public.task_gate USING btree (version_id, task_index);
 CREATE INDEX task_instance_poke ON public.task_instance USING btree (wake_at) WHERE (state = 'up_for_reschedule'::text);
 CREATE INDEX task_instance_queue ON public.task_instance USING btree (lane, pool, queue, rank, dag_id, dag_run_id, task_index, id) WHERE (state = 'queued'::text);
+CREATE INDEX task_instance_queue_timeout ON public.task_instance USING btree ((((queued_at AT TIME ZONE 'UTC'::text) + queue_timeout))) WHERE ((state = 'queued'::text) AND (queue_timeout IS NOT NULL));
 CREATE INDEX task_instance_running ON public.task_instance USING btree (pool) INCLUDE (pool_slots) WHERE (state = 'running'::text);
 CREATE INDEX task_instance_running_key ON public.task_instance USING btree (dag_id, concurrency_key) WHERE ((state = 'running'::text) AND (concurrency_key IS NOT NULL));
 CREATE INDEX task_instance_running_run ON public.task_instance USING btree (dag_run_id) WHERE (state = 'running'::text);
 CREATE INDEX task_instance_running_task ON public.task_instance USING btree (dag_id, task_id) WHERE ((state = 'running'::text) AND (max_active IS NOT NULL));
 CREATE INDEX task_instance_scheduled ON public.task_instance USING btree (dag_run_id, task_index, map_index) WHERE (state = 'scheduled'::text);
+CREATE INDEX task_instance_start_by ON public.task_instance USING btree (start_by) WHERE ((state = ANY (ARRAY['none'::text, 'scheduled'::text, 'queued'::text])) AND (start_by IS NOT NULL));
 CREATE INDEX task_instance_task ON public.task_instance USING btree (dag_id, task_id, id DESC);
 CREATE INDEX task_instance_wait_queue ON public.task_instance USING btree (id) WHERE ((state = 'queued'::text) AND (lane = 'wait'::text));
 CREATE INDEX task_instance_wake ON public.task_instance USING btree (wake_at) WHERE (state = 'up_for_retry'::text);
 CREATE INDEX task_instance_window ON public.task_instance USING btree (dag_run_id, task_index) WHERE ((map_index >= 0) AND (state = ANY (ARRAY['queued'::text, 'running'::text, 'up_for_retry'::text])));
 CREATE INDEX task_wait_due ON public.task_wait USING btree (wake_at);
 CREATE INDEX task_wait_key ON public.task_wait USING btree (kind, key);
+CREATE INDEX worker_ended ON public.worker USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX worker_live ON public.worker USING btree (host_id) WHERE (state = ANY (ARRAY['active'::text, 'draining'::text]));
 CREATE INDEX xcom_blob_use ON public.xcom USING btree (blob_hash) WHERE (blob_hash IS NOT NULL);
 CREATE UNIQUE INDEX catalog_job_task ON public.catalog_job USING btree (dag_id, task_id) WHERE (dag_id IS NOT NULL);
@@ -748,10 +830,16 @@ CREATE UNIQUE INDEX dag_run_tick ON public.dag_run USING btree (dag_id, logical_
 
 -- triggers
 CREATE TRIGGER connection_changes AFTER INSERT OR DELETE OR UPDATE ON public.connection FOR EACH STATEMENT EXECUTE FUNCTION count_secret_change();
+CREATE TRIGGER dag_run_born AFTER INSERT ON public.dag_run FOR EACH ROW EXECUTE FUNCTION set_run_deadlines();
+CREATE TRIGGER dag_run_ended AFTER UPDATE OF state ON public.dag_run FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['success'::text, 'failed'::text])))) EXECUTE FUNCTION tell_run_end();
+CREATE TRIGGER dag_run_started AFTER UPDATE OF started_at ON public.dag_run FOR EACH ROW WHEN (((old.started_at IS NULL) AND (new.started_at IS NOT NULL) AND (new.state = 'running'::text))) EXECUTE FUNCTION set_run_deadlines();
 CREATE TRIGGER dag_run_wakes AFTER UPDATE OF state ON public.dag_run FOR EACH ROW WHEN (((new.state = ANY (ARRAY['success'::text, 'failed'::text])) AND (old.state <> new.state))) EXECUTE FUNCTION wake_run_waits();
 CREATE TRIGGER dataset_event_wakes AFTER INSERT ON public.dataset_event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION wake_dataset_waits();
+CREATE TRIGGER import_error_told AFTER INSERT OR UPDATE OF message ON public.import_error FOR EACH ROW EXECUTE FUNCTION tell_import_error();
 CREATE TRIGGER task_instance_births BEFORE INSERT ON public.task_instance FOR EACH ROW WHEN ((new.state <> 'none'::text)) EXECUTE FUNCTION refuse_move();
-CREATE TRIGGER task_instance_moves BEFORE UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state <> new.state) AND (((old.state || '>'::text) || new.state) <> ALL (ARRAY['none>scheduled'::text, 'none>queued'::text, 'none>skipped'::text, 'none>upstream_failed'::text, 'none>failed'::text, 'none>success'::text, 'none>removed'::text, 'scheduled>queued'::text, 'scheduled>skipped'::text, 'queued>running'::text, 'queued>skipped'::text, 'queued>deferred'::text, 'running>success'::text, 'running>failed'::text, 'running>skipped'::text, 'running>up_for_retry'::text, 'running>queued'::text, 'running>up_for_reschedule'::text, 'up_for_reschedule>queued'::text, 'up_for_reschedule>skipped'::text, 'up_for_reschedule>failed'::text, 'deferred>success'::text, 'deferred>failed'::text, 'deferred>skipped'::text, 'up_for_retry>queued'::text, 'up_for_retry>skipped'::text, 'success>none'::text, 'failed>none'::text, 'skipped>none'::text, 'upstream_failed>none'::text, 'removed>none'::text])))) EXECUTE FUNCTION refuse_move();
+CREATE TRIGGER task_instance_deadline AFTER INSERT OR UPDATE OF state ON public.task_instance FOR EACH ROW WHEN ((new.deadline IS NOT NULL)) EXECUTE FUNCTION track_deadline();
+CREATE TRIGGER task_instance_failed AFTER UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['failed'::text, 'up_for_retry'::text])))) EXECUTE FUNCTION tell_task();
+CREATE TRIGGER task_instance_moves BEFORE UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state <> new.state) AND (((old.state || '>'::text) || new.state) <> ALL (ARRAY['none>scheduled'::text, 'none>queued'::text, 'none>skipped'::text, 'none>upstream_failed'::text, 'none>failed'::text, 'none>success'::text, 'none>removed'::text, 'scheduled>queued'::text, 'scheduled>skipped'::text, 'scheduled>failed'::text, 'queued>running'::text, 'queued>skipped'::text, 'queued>failed'::text, 'queued>deferred'::text, 'running>success'::text, 'running>failed'::text, 'running>skipped'::text, 'running>up_for_retry'::text, 'running>queued'::text, 'running>up_for_reschedule'::text, 'up_for_reschedule>queued'::text, 'up_for_reschedule>skipped'::text, 'up_for_reschedule>failed'::text, 'deferred>success'::text, 'deferred>failed'::text, 'deferred>skipped'::text, 'up_for_retry>queued'::text, 'up_for_retry>skipped'::text, 'success>none'::text, 'failed>none'::text, 'skipped>none'::text, 'upstream_failed>none'::text, 'removed>none'::text])))) EXECUTE FUNCTION refuse_move();
 CREATE TRIGGER task_instance_waits AFTER UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state = ANY (ARRAY['deferred'::text, 'up_for_reschedule'::text, 'queued'::text])) AND (new.state <> ALL (ARRAY['queued'::text, 'running'::text, 'deferred'::text])))) EXECUTE FUNCTION end_wait();
 CREATE TRIGGER variable_changes AFTER INSERT OR DELETE OR UPDATE ON public.variable FOR EACH STATEMENT EXECUTE FUNCTION count_secret_change();
 
@@ -807,7 +895,7 @@ AS $function$
     select id from task_instance where state = 'queued' and lane = 'wait' order by id limit p_limit for no key update skip locked
   ), moved as (
     update task_instance t set state = 'deferred', try_number = try_number + 1, attempt_id = uuidv7(), started_at = now(), ended_at = null,
-      wake_at = null, reason = null
+      wake_at = null, reason = null, start_by = null
     from chosen c where t.id = c.id
     returning t.id, t.dag_run_id, t.version_id, t.task_index, t.attempt_id, t.try_number
   ), attempt as (
@@ -823,6 +911,51 @@ AS $function$
     select id, dag_run_id, 'queued', 'deferred', attempt_id from moved
   )
   select count(*)::integer from moved
+$function$;
+CREATE OR REPLACE FUNCTION public.advance_backfill(p_backfill bigint, p_version bigint, p_params jsonb, p_limit integer, OUT created integer, OUT ready integer, OUT more boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+declare
+  b backfill;
+  day backfill_date;
+  room integer;
+  seen integer := 0;
+  verdict text;
+  horizon timestamptz;
+begin
+  created := 0;
+  ready := 0;
+  more := false;
+  perform from dag d join backfill f on f.dag_id = d.dag_id where f.id = p_backfill and d.active and not d.paused for no key update of d;
+  if not found then
+    return;
+  end if;
+  select * into b from backfill where id = p_backfill and completed_at is null and not paused for no key update;
+  if b.id is null then
+    return;
+  end if;
+  horizon := scheduled_from(b.dag_id);
+  room := b.max_active_runs - (select count(*) from dag_run where backfill_id = b.id and state in ('queued', 'running'));
+  for day in select * from backfill_date where backfill_id = b.id and outcome is null order by position limit p_limit loop
+    exit when room <= 0;
+    verdict := backfill_outcome(b.dag_id, b.reprocess, day.logical_date, horizon);
+    if verdict = 'created' then
+      perform create_run(b.dag_id, 'backfill__' || to_char(day.logical_date at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '_' || b.id,
+        p_version, 'backfill', day.logical_date, day.interval_start, day.interval_end, null, b.conf, p_params, b.created_by,
+        p_backfill => b.id);
+      created := created + 1;
+      room := room - 1;
+    end if;
+    update backfill_date set outcome = verdict where backfill_id = b.id and position = day.position;
+    seen := seen + 1;
+  end loop;
+  ready := start_runs(b.dag_id);
+  more := seen = p_limit;
+  update backfill set completed_at = now(), updated_at = now()
+  where id = b.id and not exists (select from backfill_date where backfill_id = b.id and outcome is null)
+    and not exists (select from dag_run where backfill_id = b.id and state in ('queued', 'running'));
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.apply_plans(p_plans jsonb, OUT created integer, OUT ready integer)
  RETURNS record
@@ -850,6 +983,19 @@ begin
   end loop;
 end
 $function$;
+CREATE OR REPLACE FUNCTION public.backfill_outcome(p_dag text, p_reprocess text, p_logical timestamp with time zone, p_scheduled_from timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select case
+    when exists (select from dag_run where dag_id = p_dag and logical_date = p_logical and state in ('queued', 'running')) then 'in_flight'
+    when latest.state is null then case when p_logical >= p_scheduled_from then 'scheduled' else 'created' end
+    when p_reprocess = 'all' or p_reprocess = 'failed' and latest.state = 'failed' then 'created'
+    else 'exists'
+  end
+  from (select (select state from dag_run where dag_id = p_dag and logical_date = p_logical order by id desc limit 1) as state) latest
+$function$;
 CREATE OR REPLACE FUNCTION public.bad_choice(def task_def, chosen jsonb)
  RETURNS text
  LANGUAGE sql
@@ -863,6 +1009,26 @@ AS $function$
       and d.task_id = coalesce(def.branch_targets ->> c, c)
   )
   limit 1
+$function$;
+CREATE OR REPLACE FUNCTION public.cancel_backfill(p_backfill bigint)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  one bigint;
+begin
+  perform from dag d join backfill f on f.dag_id = d.dag_id where f.id = p_backfill for no key update of d;
+  perform from backfill where id = p_backfill and completed_at is null for no key update;
+  if not found then
+    return null;
+  end if;
+  update backfill set completed_at = now(), updated_at = now(), cancelled = true where id = p_backfill;
+  update backfill_date set outcome = 'cancelled' where backfill_id = p_backfill and outcome is null;
+  for one in select id from dag_run where backfill_id = p_backfill and state = 'queued' order by id loop
+    perform cancel_run(one);
+  end loop;
+  return (select count(*) from dag_run where backfill_id = p_backfill and state = 'running');
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.cancel_run(p_run bigint, p_reason text DEFAULT 'cancelled'::text)
  RETURNS integer
@@ -878,7 +1044,7 @@ begin
   if not found then
     return null;
   end if;
-  update dag_run set cancel_requested_at = coalesce(cancel_requested_at, now()) where id = p_run;
+  update dag_run set cancel_requested_at = coalesce(cancel_requested_at, now()), reason = coalesce(reason, p_reason) where id = p_run;
   with moved as (
     update task_instance set state = 'skipped', reason = p_reason, ended_at = now(), wake_at = null
     where dag_run_id = p_run and state in ('none', 'scheduled', 'queued', 'up_for_retry', 'up_for_reschedule', 'deferred')
@@ -1029,7 +1195,7 @@ AS $function$
     'attemptId', a.attempt_id, 'token', a.token, 'taskInstanceId', t.id, 'dagId', t.dag_id, 'runId', r.run_id, 'taskId', t.task_id,
     'mapIndex', t.map_index, 'tryNumber', a.try_number, 'versionId', t.version_id, 'bundleHash', v.bundle_hash, 'kind', d.kind,
     'rule', d.rule, 'operator', d.operator, 'params', r.params, 'logicalDate', r.logical_date, 'intervalStart', r.interval_start,
-    'intervalEnd', r.interval_end, 'partition', r.partition, 'inputs', d.inputs, 'branchTargets', d.branch_targets, 'emits', d.emits, 'sensor', d.sensor,
+    'intervalEnd', r.interval_end, 'partition', r.partition, 'inputs', d.inputs, 'branchTargets', d.branch_targets, 'emits', d.emits, 'retryPolicy', d.retry_policy, 'sensor', d.sensor,
     -- A sensor's timeout is for the whole wait.
     'timeoutMs', case when a.polls = 0 then d.timeout_ms else greatest(1, extract(epoch from a.deadline_at - now()) * 1000)::bigint end,
     'firstLogLine', case when a.polls = 0 then 1 else (
@@ -1143,6 +1309,13 @@ AS $function$
       || array(select id from task_instance where id = any (p_ended) and map_index >= 0)
   from moved
 $function$;
+CREATE OR REPLACE FUNCTION public.count_metric(p_name text, p_by bigint)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  insert into metric_counter as c (name, value) select p_name, p_by where p_by > 0
+  on conflict (name) do update set value = c.value + excluded.value
+$function$;
 CREATE OR REPLACE FUNCTION public.count_secret_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1169,10 +1342,10 @@ begin
   if run.id is null then
     return null;
   end if;
-  insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, gates_open, lane, pool, pool_slots, priority,
-    max_active, queue, backfill, concurrency_key, concurrency_limit)
-  select run.id, d.version_id, p_dag, task_id, task_index, rule, map_over_index is not null, upstream_count, gate_count, lane, pool, pool_slots, priority,
-    max_active, queue, p_backfill is not null, concurrency_key(d.concurrency, run), (d.concurrency ->> 'limit')::integer
+  insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, gates_open, deadline, lane, pool, pool_slots, priority,
+    max_active, queue, backfill, concurrency_key, concurrency_limit, queue_timeout)
+  select run.id, d.version_id, p_dag, task_id, task_index, rule, map_over_index is not null, upstream_count, gate_count, deadline, lane, pool, pool_slots, priority,
+    max_active, queue, p_backfill is not null, concurrency_key(d.concurrency, run), (d.concurrency ->> 'limit')::integer, queue_timeout
   from task_def d where d.version_id = p_version order by task_index;
   get diagnostics n = row_count;
   update dag_run r set unfinished = n, concurrency_key = concurrency_key(v.concurrency, run),
@@ -1186,6 +1359,14 @@ CREATE OR REPLACE FUNCTION public.dataset_lock()
  LANGUAGE sql
  IMMUTABLE
 AS $function$select 7101002::bigint$function$;
+CREATE OR REPLACE FUNCTION public.deadline_due(p_deadline jsonb, run dag_run, p_queued timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select case p_deadline ->> 'from' when 'runStart' then run.started_at when 'logicalDate' then run.logical_date else p_queued end
+    + make_interval(secs => (p_deadline ->> 'afterMs')::double precision / 1000)
+$function$;
 CREATE OR REPLACE FUNCTION public.decide(rule text, total integer, success integer, failed integer, skipped integer, upstream_failed integer)
  RETURNS text
  LANGUAGE sql
@@ -1278,7 +1459,7 @@ AS $function$
       wake_at = case when g.state = 'up_for_reschedule' then least(g.deadline_at, now() + poke_delay(g.def, g.polls))
         when g.state <> 'up_for_retry' then null
         when g.is_infra then now() + infra_delay(g.infra_failures)
-        else now() + retry_delay(g.def, g.counted) end
+        else now() + coalesce(make_interval(secs => (g.o ->> 'retryAfterMs')::double precision / 1000), retry_delay(g.def, g.counted)) end
     from target g
     where t.id = g.task_instance_id
     returning t.id, t.dag_run_id, old.state as from_state, t.state, t.reason, g.attempt_id
@@ -1373,6 +1554,65 @@ begin
   insert into task_event (task_instance_id, dag_run_id, from_state, to_state)
   select id, dag_run_id, 'none', 'scheduled' from moved;
   queued := activate_items(array[p_id]);
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.expire_instances(p_limit integer, OUT expired integer, OUT queued integer)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+declare
+  ids bigint[];
+  locked bigint[];
+  after record;
+begin
+  expired := 0;
+  queued := 0;
+  select array_agg(id) into ids from (
+    (select id from task_instance
+     where state = 'queued' and queue_timeout is not null and (queued_at at time zone 'UTC') + queue_timeout <= (now() at time zone 'UTC')
+     limit p_limit)
+    union
+    (select id from task_instance
+     where state in ('none', 'scheduled', 'queued') and start_by is not null and start_by <= now() limit p_limit)
+  ) due;
+  if ids is null then
+    return;
+  end if;
+  -- Runs that somebody else changes right now are left for the next look.
+  select array_agg(id) into locked from (
+    select id from dag_run where id in (select dag_run_id from task_instance where id = any (ids)) and state = 'running'
+    order by id for no key update skip locked) run;
+  with moved as (
+    update task_instance set state = 'failed', ended_at = now(), reason = case when start_by <= now() then 'start timeout' else 'queue timeout' end
+    where id = any (ids) and dag_run_id = any (locked) and state in ('none', 'scheduled', 'queued')
+      and (start_by <= now() or state = 'queued' and queued_at + queue_timeout <= now())
+    returning id, dag_run_id, old.state as from_state, reason
+  ), history as (
+    insert into task_event (task_instance_id, dag_run_id, from_state, to_state, reason)
+    select id, dag_run_id, from_state, 'failed', reason from moved
+  )
+  select coalesce(array_agg(id), '{}') into ids from moved;
+  expired := cardinality(ids);
+  select * into after from propagate(ids, '{}');
+  queued := after.queued;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.expire_runs(p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  one bigint;
+  n integer := 0;
+begin
+  for one in
+    select id from dag_run where state = 'running' and timeout_at <= now() and cancel_requested_at is null
+    order by id limit p_limit for no key update skip locked
+  loop
+    perform cancel_run(one, 'the run timed out');
+    n := n + 1;
+  end loop;
+  return n;
 end
 $function$;
 CREATE OR REPLACE FUNCTION public.final_state(p_run bigint)
@@ -1475,6 +1715,34 @@ begin
   events := done.events;
 end
 $function$;
+CREATE OR REPLACE FUNCTION public.fire_deadlines(p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  one record;
+  n integer := 0;
+begin
+  for one in
+    with due as (
+      select ctid from deadline where fired_at is null and due_at <= now() order by due_at limit p_limit for no key update skip locked
+    )
+    update deadline d set fired_at = now() from due where d.ctid = due.ctid and d.fired_at is null -- guard: deadline-once
+    returning d.*
+  loop
+    n := n + 1;
+    perform notify_event('deadlineMissed', r.version_id, format('%s/%s', r.id, coalesce(t.id::text, 'run')),
+      array(select jsonb_array_elements_text(coalesce(t.deadline, v.deadline) -> 'notify')), run_payload(r) || jsonb_build_object(
+        'due_at', one.due_at) || case when t.id is null then '{}' else jsonb_build_object('task_id', t.task_id, 'map_index', t.map_index,
+        'state', t.state, 'try_number', t.try_number) end)
+    from dag_run r
+    join dag_version v on v.id = r.version_id
+    left join task_instance t on t.id = one.task_instance_id
+    where r.id = one.dag_run_id;
+  end loop;
+  return n;
+end
+$function$;
 CREATE OR REPLACE FUNCTION public.fold_maps(p_run bigint, p_ids bigint[])
  RETURNS void
  LANGUAGE sql
@@ -1542,6 +1810,14 @@ AS $function$
     group by u.task_id, ud.map_over_index
   ) upstream
 $function$;
+CREATE OR REPLACE FUNCTION public.history_from(p_keep interval)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select case when bool_and(keep is not null) then now() - greatest(max(keep), p_keep) end
+  from (select keep from run_retention(p_keep) union all select p_keep) k
+$function$;
 CREATE OR REPLACE FUNCTION public.infra_delay(failures integer)
  RETURNS interval
  LANGUAGE sql
@@ -1602,7 +1878,9 @@ begin
   if largest > inline_limit() then
     insert into xcom_blob (hash, value)
     select distinct on (1) sha256(convert_to(v::text, 'UTF8')), v from unnest(vals) v where octet_length(v::text) > inline_limit()
-    on conflict do nothing; -- guard: value-blob-once
+    order by 1
+    -- Locks the row until the value that uses it is committed: what is removed for want of use is not this one.
+    on conflict (hash) do update set used_at = now(); -- guard: value-blob-once
   end if;
   insert into xcom (task_instance_id, value, blob_hash, size)
   select r.id, case when octet_length(r.value::text) <= inline_limit() then r.value end,
@@ -1751,6 +2029,35 @@ CREATE OR REPLACE FUNCTION public.note_turn(p_lane text, p_pool text, p_queue te
 AS $function$
   insert into claim_turn (lane, pool, queue, dag_id, last, served_at) values (p_lane, p_pool, p_queue, p_dag, p_last, clock_timestamp())
   on conflict (lane, pool, queue, dag_id) do update set last = excluded.last, served_at = excluded.served_at
+$function$;
+CREATE OR REPLACE FUNCTION public.notify_event(p_event text, p_version bigint, p_key text, p_channels text[], p_payload jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into notification (key, event, channel, dag_id, payload)
+  select p_event || '/' || p_key || '/' || c.channel, p_event, c.channel, p_payload ->> 'dag_id',
+    jsonb_build_object('event', p_event, 'at', now()) || p_payload
+  from (
+    select channel from notify_rule where version_id = p_version and event = p_event union select unnest(p_channels)
+  ) c
+  on conflict (key) do nothing; -- guard: notification-once
+  if found then
+    perform pg_notify('qflow_scheduler', '');
+  end if;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.old_partitions(p_keep interval)
+ RETURNS TABLE(name text)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select p.name from (
+    select c.oid::regclass::text as name, (to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') at time zone 'UTC' as ends
+    from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent in ('task_event'::regclass, 'log_chunk'::regclass) and c.relname ~ '_\d{4}_\d{2}$') p
+  where p.ends < history_from(p_keep) and not exists (select from dag_run where queued_at < p.ends)
+  order by p.ends, p.name
 $function$;
 CREATE OR REPLACE FUNCTION public.open_sources(p_lanes text[], p_queues text[])
  RETURNS TABLE(lane text, pool text, queue text, free integer, best bigint)
@@ -2015,6 +2322,50 @@ begin
   select count(*) filter (where unfinished = 0) into closed from counted;
 end
 $function$;
+CREATE OR REPLACE FUNCTION public.prune_runs(p_keep interval, p_instances integer, OUT runs integer, OUT instances integer)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+declare
+  candidates bigint[];
+  chosen bigint[];
+  short_lived bigint[];
+  gone bigint[];
+  horizon timestamptz := history_from(p_keep);
+begin
+  candidates := array(
+    select r.id from dag_run r where r.id = any (array(
+      select c.id from run_retention(p_keep) k cross join lateral (
+        select id from dag_run where dag_id = k.dag_id and ended_at < now() - k.keep order by ended_at limit 100) c
+      where k.keep is not null limit 500))
+      and r.state in ('success', 'failed') and r.ended_at is not null
+    order by r.id for update skip locked);
+  -- In a statement after the one that locked: what is running again is not there any more.
+  chosen := array(
+    select id from (
+      select id, sum(n) over (order by id) - n as before from (
+        select r.id, count(t.id) as n from dag_run r left join task_instance t on t.dag_run_id = r.id
+        where r.id = any (candidates) group by r.id) counted) summed
+    where before < p_instances);
+  short_lived := array(
+    select r.id from dag_run r join run_retention(p_keep) k using (dag_id)
+    where r.id = any (chosen) and (horizon is null or now() - k.keep > horizon + interval '31 days'));
+  gone := array(select id from task_instance where dag_run_id = any (chosen));
+  if short_lived <> '{}' then
+    delete from log_chunk where attempt_id in (select a.attempt_id from task_attempt a join task_instance t on t.id = a.task_instance_id
+      where t.dag_run_id = any (short_lived));
+    delete from task_event where dag_run_id = any (short_lived);
+  end if;
+  delete from xcom where task_instance_id = any (gone);
+  delete from map_item where task_instance_id = any (gone);
+  delete from task_attempt where task_instance_id = any (gone);
+  delete from dag_run_event where dag_run_id = any (chosen);
+  delete from task_instance where id = any (gone);
+  delete from dag_run where id = any (chosen);
+  runs := cardinality(chosen);
+  instances := cardinality(gone);
+end
+$function$;
 CREATE OR REPLACE FUNCTION public.queue_pokes(p_limit integer)
  RETURNS integer
  LANGUAGE sql
@@ -2082,16 +2433,16 @@ begin
   update task_instance t set version_id = p_version, task_index = d.task_index, rule = d.rule, lane = d.lane, pool = d.pool,
     pool_slots = d.pool_slots, priority = d.priority, max_active = d.max_active, queue = d.queue,
     concurrency_key = concurrency_key(d.concurrency, (select r from dag_run r where r.id = p_run)),
-    concurrency_limit = (d.concurrency ->> 'limit')::integer,
-    map_index = case when d.map_over_index is null or t.id = any (reshaped) then -1 else t.map_index end,
+    concurrency_limit = (d.concurrency ->> 'limit')::integer, queue_timeout = d.queue_timeout,
+    deadline = d.deadline, map_index = case when d.map_over_index is null or t.id = any (reshaped) then -1 else t.map_index end,
     expands = d.map_over_index is not null and (t.map_index < 0 or t.id = any (reshaped))
   from task_def d, dag_run r
   where r.id = p_run and d.version_id = p_version and d.task_id = t.task_id and t.dag_run_id = p_run and t.id <> all (gone);
-  insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, lane, pool, pool_slots,
-    priority, max_active, queue, backfill, concurrency_key, concurrency_limit)
-  select p_run, p_version, r.dag_id, d.task_id, d.task_index, d.rule, d.map_over_index is not null, d.upstream_count, d.lane, d.pool,
+  insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, deadline, lane, pool, pool_slots,
+    priority, max_active, queue, backfill, concurrency_key, concurrency_limit, queue_timeout)
+  select p_run, p_version, r.dag_id, d.task_id, d.task_index, d.rule, d.map_over_index is not null, d.upstream_count, d.deadline, d.lane, d.pool,
     d.pool_slots, d.priority, d.max_active, d.queue, r.backfill_id is not null, concurrency_key(d.concurrency, r),
-    (d.concurrency ->> 'limit')::integer
+    (d.concurrency ->> 'limit')::integer, d.queue_timeout
   from task_def d join dag_run r on r.id = p_run
   where d.version_id = p_version and not exists (
     select from task_instance t where t.dag_run_id = p_run and t.version_id = p_version and t.task_id = d.task_id)
@@ -2223,12 +2574,63 @@ AS $function$
   select run.concurrency_key is null or run.concurrency_limit > (
     select count(*) from dag_run r where r.dag_id = run.dag_id and r.state = 'running' and r.concurrency_key = run.concurrency_key)
 $function$;
+CREATE OR REPLACE FUNCTION public.run_payload(run dag_run)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select jsonb_build_object('dag_id', run.dag_id, 'run_id', run.run_id, 'run_state', run.state, 'run_type', run.kind,
+    'logical_date', run.logical_date, 'started_at', run.started_at, 'ended_at', run.ended_at, 'note', run.note)
+$function$;
+CREATE OR REPLACE FUNCTION public.run_retention(p_keep interval)
+ RETURNS TABLE(dag_id text, keep interval)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select d.dag_id, case when v.spec ? 'retentionMs' then make_interval(secs => (v.spec ->> 'retentionMs')::double precision / 1000)
+    else p_keep end
+  from dag d left join dag_version v on v.id = d.version_id
+$function$;
+CREATE OR REPLACE FUNCTION public.scheduled_from(p_dag text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select coalesce(d.scheduled_until + interval '1 microsecond', (v.spec ->> 'start')::timestamptz, d.created_at)
+  from dag d join dag_version v on v.id = d.version_id
+  where d.dag_id = p_dag and d.active and d.catchup = 'all' and d.schedule ->> 'kind' in ('cron', 'cronInterval', 'every')
+$function$;
 CREATE OR REPLACE FUNCTION public.secrets_version()
  RETURNS bigint
  LANGUAGE sql
  STABLE
 AS $function$
   select value::text::bigint from setting where key = 'secrets'
+$function$;
+CREATE OR REPLACE FUNCTION public.set_run_deadlines()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into deadline (dag_run_id, due_at)
+  select new.id, deadline_due(v.deadline, new, new.queued_at) from dag_version v
+  where v.id = new.version_id and v.deadline is not null and deadline_due(v.deadline, new, new.queued_at) is not null
+  on conflict do nothing;
+  if tg_op = 'UPDATE' and exists (select from task_def where version_id = new.version_id and deadline ->> 'from' = 'runStart') then
+    insert into deadline (dag_run_id, task_instance_id, due_at)
+    select new.id, t.id, deadline_due(t.deadline, new, null) from task_instance t
+    where t.dag_run_id = new.id and t.deadline ->> 'from' = 'runStart' and not is_ended(t.state)
+    on conflict do nothing;
+  end if;
+  return null;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.set_start_clocks(p_run bigint, p_version bigint)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  update task_instance t set start_by = now() + d.start_timeout from task_def d
+  where d.version_id = p_version and d.start_timeout is not null and t.dag_run_id = p_run and t.task_index = d.task_index and t.state = 'none'
 $function$;
 CREATE OR REPLACE FUNCTION public.settle_run(p_run bigint)
  RETURNS integer
@@ -2237,6 +2639,7 @@ AS $function$
 declare
   skipped bigint[] := skip_unchosen(array(select id from task_instance where dag_run_id = p_run and decision is not null));
 begin
+  perform set_start_clocks(id, version_id) from dag_run where id = p_run;
   return (propagate(skipped, array(select id from task_instance where dag_run_id = p_run and state = 'none'))).queued;
 end
 $function$;
@@ -2312,11 +2715,11 @@ begin
   )
   insert into task_event (task_instance_id, dag_run_id, from_state, to_state) select id, p_run, 'removed', 'none' from returned;
   insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, map_index, rule, expands, up_total, up_success, up_failed,
-    up_skipped, up_upstream_failed, gates_open, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
-    concurrency_limit)
+    up_skipped, up_upstream_failed, gates_open, deadline, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
+    concurrency_limit, queue_timeout, start_by)
   select dag_run_id, version_id, dag_id, task_id, task_index, i, rule, false, up_total, up_success, up_failed,
-    up_skipped, up_upstream_failed, gates_open, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
-    concurrency_limit
+    up_skipped, up_upstream_failed, gates_open, deadline, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
+    concurrency_limit, queue_timeout, start_by
   from task_instance, generate_series(1, p_n - 1) i
   where dag_run_id = p_run and task_index = any (p_maps) and map_index = 0
   on conflict (dag_run_id, task_index, map_index) do nothing;
@@ -2333,7 +2736,7 @@ AS $function$
     where t.id = any (p_ids) and t.state = 'queued' and a.attempt_id = t.attempt_id and a.state = 'up_for_reschedule'
     returning a.task_instance_id
   ), moved as (
-    update task_instance t set state = 'running', ended_at = null, wake_at = null, reason = null,
+    update task_instance t set state = 'running', ended_at = null, wake_at = null, reason = null, start_by = null,
       try_number = t.try_number + (r.task_instance_id is null)::integer,
       attempt_id = case when r.task_instance_id is null then uuidv7() else t.attempt_id end,
       started_at = case when r.task_instance_id is null then now() else t.started_at end
@@ -2363,7 +2766,10 @@ begin
     return 0;
   end if;
   ready := start_some_runs(p_dag, null, room);
-  for one in select id, max_active_runs from backfill where dag_id = p_dag and completed_at is null and not paused order by id loop
+  for one in select b.id, b.max_active_runs from backfill b
+    where b.id in (select backfill_id from dag_run where dag_id = p_dag and state = 'queued')
+      and (b.completed_at is not null or not b.paused) order by b.id
+  loop
     ready := ready + start_some_runs(p_dag, one.id, one.max_active_runs);
   end loop;
   return ready;
@@ -2388,7 +2794,8 @@ begin
   loop
     continue when not run_fits_key(run);
     update dag_run set state = case when unfinished = 0 then 'success' else 'running' end, started_at = coalesce(started_at, now()),
-      ended_at = case when unfinished = 0 then now() end
+      ended_at = case when unfinished = 0 then now() end, reason = null,
+      timeout_at = now() + (select v.run_timeout from dag_version v where v.id = version_id)
     where id = run.id;
     ready := ready + settle_run(run.id);
     room := room - 1;
@@ -2404,22 +2811,28 @@ AS $function$
 declare
   version bigint;
 begin
-  select id into version from dag_version where dag_id = p_dag and spec_hash = p_spec_hash and bundle_hash = p_bundle;
+  select id into version from dag_version where dag_id = p_dag and spec_hash = p_spec_hash and bundle_hash = p_bundle
+    for key share;
   if version is not null then
     return version;
   end if;
-  insert into dag_version (dag_id, number, bundle_hash, spec_hash, spec, max_active_tasks, concurrency)
-  select p_dag, coalesce(max(number), 0) + 1, p_bundle, p_spec_hash, p_spec, (p_spec ->> 'maxActiveTasks')::integer,
-    nullif(p_spec -> 'concurrency', 'null')
+  insert into dag_version (dag_id, number, bundle_hash, spec_hash, spec, deadline, max_active_tasks, run_timeout, concurrency)
+  select p_dag, coalesce(max(number), 0) + 1, p_bundle, p_spec_hash, p_spec, p_spec -> 'deadline', (p_spec ->> 'maxActiveTasks')::integer,
+    make_interval(secs => (p_spec ->> 'timeoutMs')::double precision / 1000), nullif(p_spec -> 'concurrency', 'null')
   from dag_version where dag_id = p_dag
   returning id into version;
   insert into task_def (version_id, task_index, task_id, kind, lane, map_over_index, operator, inputs, value_indexes, branch_targets,
     rule, role, upstream_count, gate_count, is_leaf, retries, retry_delay_ms, retry_factor, retry_max_ms, retry_jitter, timeout_ms, pool, pool_slots,
-    priority, max_active, queue, concurrency, emits, sensor)
+    priority, max_active, queue, concurrency, deadline, emits, sensor, retry_policy, queue_timeout, start_timeout)
   select version, t.task_index, t.task_id, t.kind, t.lane, t.map_over_index, t.operator, t.inputs, t.value_indexes, t.branch_targets,
     t.rule, t.role, t.upstream_count, t.gate_count, t.is_leaf, t.retries, t.retry_delay_ms, t.retry_factor, t.retry_max_ms, t.retry_jitter, t.timeout_ms,
-    t.pool, t.pool_slots, t.priority, t.max_active, t.queue, t.concurrency, t.emits, t.sensor
+    t.pool, t.pool_slots, t.priority, t.max_active, t.queue, t.concurrency, t.deadline, t.emits, t.sensor, nullif(t.retry_policy, 'null'),
+    t.queue_timeout, t.start_timeout
   from jsonb_populate_recordset(null::task_def, p_tasks) t;
+  insert into notify_rule (version_id, event, channel)
+  select version, e, c from jsonb_array_elements(p_spec -> 'notify') n
+  cross join jsonb_array_elements_text(n -> 'on') e cross join jsonb_array_elements_text(n -> 'to') c
+  on conflict do nothing;
   insert into task_edge (version_id, upstream_index, downstream_index, per_item)
   select version, i::integer, (t ->> 'task_index')::integer, coalesce(i = t ->> 'follows_index', false)
   from jsonb_array_elements(p_tasks) t cross join jsonb_array_elements_text(t -> 'upstream_indexes') i;
@@ -2449,6 +2862,70 @@ begin
         where r.id = any (p_picked) and r.dag_id = t.dag_id and r.concurrency_key = t.concurrency_key));
   end if;
   return room;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.tell_import_error()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'UPDATE' and old.message = new.message then
+    return null;
+  end if;
+  perform notify_event('importError', d.version_id, format('%s/%s', d.dag_id, extract(epoch from now())), '{}', jsonb_build_object(
+    'dag_id', d.dag_id, 'file', new.file, 'line', new.line, 'error', jsonb_build_object('code', new.code, 'message', new.message,
+      'remedy', new.remedy)))
+  from dag d where d.file = new.file and d.active and d.version_id is not null;
+  return null;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.tell_run_end()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  about text := case new.state when 'failed' then 'runFailed' else 'runSucceeded' end;
+begin
+  delete from deadline where dag_run_id = new.id;
+  if exists (select from notify_rule where version_id = new.version_id and event = about) then
+    perform notify_event(about, new.version_id, format('%s/%s', new.id, extract(epoch from now())), '{}', run_payload(new)
+      || jsonb_build_object('cancelled', new.cancel_requested_at is not null, 'failed_tasks', array(
+        select distinct task_id from task_instance where dag_run_id = new.id and state = 'failed' order by task_id limit 20)));
+  end if;
+  return null;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.tell_task()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  about text := case new.state when 'failed' then 'taskFailed' else 'taskRetry' end;
+begin
+  if new.reason is distinct from 'cancelled' and exists (select from notify_rule where version_id = new.version_id and event = about) then
+    perform notify_event(about, new.version_id, format('%s/%s/%s', new.dag_run_id, new.task_id, new.try_number), '{}', run_payload(r)
+      || jsonb_build_object('task_id', new.task_id, 'map_index', new.map_index, 'try_number', new.try_number, 'state', new.state,
+        'reason', new.reason, 'retry_at', new.wake_at, 'error', (
+          select a.error from task_attempt a where a.attempt_id = new.attempt_id)))
+    from dag_run r where r.id = new.dag_run_id;
+  end if;
+  return null;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.track_deadline()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if is_ended(new.state) then
+    delete from deadline where task_instance_id = new.id;
+  elsif new.try_number = 0 then
+    insert into deadline (dag_run_id, task_instance_id, due_at)
+    select r.id, new.id, deadline_due(new.deadline, r, new.queued_at) from dag_run r
+    where r.id = new.dag_run_id and deadline_due(new.deadline, r, new.queued_at) is not null
+    on conflict do nothing;
+  end if;
+  return null;
 end
 $function$;
 CREATE OR REPLACE FUNCTION public.upstream_values(t task_instance, def task_def, p_limit bigint DEFAULT input_limit())
@@ -2561,7 +3038,7 @@ begin
   where t.id = any (p_ids) and t.dag_run_id = p_run and t.state = 'running' and a.attempt_id = t.attempt_id and a.state = 'running';
   get diagnostics fenced = row_count;
   with moved as (
-    update task_instance set state = case state when 'running' then 'failed' else 'skipped' end
+    update task_instance set state = 'skipped'
     where id = any (p_ids) and dag_run_id = p_run and state <> 'none' and not is_ended(state)
     returning id, old.state as from_state, state, attempt_id
   )

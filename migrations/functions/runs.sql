@@ -100,9 +100,9 @@ begin
   if run.id is null then
     return null;
   end if;
-  insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, gates_open, lane, pool, pool_slots, priority,
+  insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, gates_open, deadline, lane, pool, pool_slots, priority,
     max_active, queue, backfill, concurrency_key, concurrency_limit, queue_timeout)
-  select run.id, d.version_id, p_dag, task_id, task_index, rule, map_over_index is not null, upstream_count, gate_count, lane, pool, pool_slots, priority,
+  select run.id, d.version_id, p_dag, task_id, task_index, rule, map_over_index is not null, upstream_count, gate_count, deadline, lane, pool, pool_slots, priority,
     max_active, queue, p_backfill is not null, concurrency_key(d.concurrency, run), (d.concurrency ->> 'limit')::integer, queue_timeout
   from task_def d where d.version_id = p_version order by task_index;
   get diagnostics n = row_count;

@@ -123,7 +123,8 @@ export interface LockedDag {
   readonly now: Date;
 }
 
-async function lockDag(sql: Sql, dagId: string): Promise<LockedDag> {
+/** Locks an active DAG. Throws NOT_FOUND. */
+export async function lockDag(sql: Sql, dagId: string): Promise<LockedDag> {
   const result = await sql.query<{ spec: DagSpec; version_id: number; now: Date }>(
     `select v.spec, v.id::float8 as version_id, now() as now from dag d join dag_version v on v.id = d.version_id
      where d.dag_id = $1 and d.active for no key update of d`,

@@ -7,12 +7,15 @@ import { hostId } from "../metadata/host-identity.ts";
 import { listen } from "../metadata/listen.ts";
 import { ensurePartitions } from "../metadata/partitions.ts";
 import { revokeTimedOut } from "../metadata/rescue.ts";
+import type { RetentionPolicy } from "../metadata/retention.ts";
 import { startRuns } from "../metadata/runs.ts";
-import { queueDueRetries } from "../metadata/timers.ts";
+import { expireClocks, queueDueRetries } from "../metadata/timers.ts";
 import { backoffMs, isTransient } from "../metadata/transient.ts";
 import { wakeWith } from "../metadata/wake.ts";
+import { createBackfillRuns } from "./backfill-runs.ts";
 import { createDatasetRuns } from "./dataset-runs.ts";
 import { createDueRuns } from "./due-runs.ts";
+import { startHousekeeping } from "./housekeeping.ts";
 import { LostWorkerSearch } from "./lost-workers.ts";
 import { startWaits, type WaitsOptions } from "./waits.ts";
 
@@ -24,6 +27,8 @@ export interface SchedulerOptions {
   readonly clock?: () => number;
   /** Told what went wrong; the loop goes on. Default: standard error. */
   readonly warn?: (message: string) => void;
+  /** What is removed when it is old. Default: nothing. */
+  readonly retention?: RetentionPolicy;
   /** Connections that waits use, by id. Default: there are none. */
   readonly connection?: WaitsOptions["connection"];
 }
@@ -46,6 +51,7 @@ export async function startScheduler(database: Database, options: SchedulerOptio
     warn: options.warn ?? ((message) => console.error(`scheduler: ${message}`)),
     ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }),
   });
+  const housekeeping = startHousekeeping(database, options);
   let woken = Promise.withResolvers<void>();
   const unlisten = listen(database, "qflow_scheduler", () => {
     woken.resolve();
@@ -65,7 +71,7 @@ export async function startScheduler(database: Database, options: SchedulerOptio
   return {
     stop: async () => {
       stopping.abort();
-      await Promise.all([unlisten(), loop, waits.stop()]);
+      await Promise.all([unlisten(), loop, waits.stop(), housekeeping.stop()]);
     },
   };
 }
@@ -124,8 +130,10 @@ export class Look {
       dueRuns,
       () => this.#datasetRuns(),
       () => this.#queuedRuns(),
+      () => this.#backfillRuns(),
       retries,
       () => revokeTimedOut(this.#database),
+      () => expireClocks(this.#database),
       () => this.#lostWorkers(),
       () => this.#partitions(),
     ];
@@ -167,6 +175,11 @@ export class Look {
         this.#warn(`runs of DAG ${dagId} cannot be started: ${messageOf(error)}`);
       }
     }
+  }
+
+  async #backfillRuns(): Promise<void> {
+    const { refused } = await createBackfillRuns(this.#database);
+    for (const { id, error } of refused) this.#warn(`backfill ${id} cannot go on and is paused: ${messageOf(error)}`);
   }
 
   async #lostWorkers(): Promise<void> {
