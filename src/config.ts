@@ -45,6 +45,8 @@ const schema = z.object({
   variables: z.record(z.string(), z.string()),
   /** Keys that connections and variables are sealed with, the one that seals first; beside those of the home's key file. */
   secretKeys: z.array(z.string()),
+  /** How long what is kept: durations such as "P90D", or "off". */
+  retention: z.object({ runs: z.string(), audit: z.string(), lineage: z.string() }),
   /** What child processes inherit of the environment: an allow-list, and the markers by which they are found again. */
   environment: z.record(z.string(), z.string()),
   /** The same for the programs that download engines, with proxies and package indexes. */
@@ -78,6 +80,11 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     lineage: env.QFLOW_LINEAGE_URL ? { url: env.QFLOW_LINEAGE_URL, token: env.QFLOW_LINEAGE_TOKEN ?? "" } : null,
     connections: connectionsFrom(env),
     variables: variablesFrom(env),
+    retention: {
+      runs: env.QFLOW_RETENTION_RUNS || "P90D",
+      audit: env.QFLOW_RETENTION_AUDIT || "P365D",
+      lineage: env.QFLOW_RETENTION_LINEAGE || "P30D",
+    },
     secretKeys: (env.QFLOW_SECRET_KEYS ?? "").split(",").flatMap((key) => key.trim() || []),
     environment: inheritedFrom(env),
     downloadEnvironment: forDownloadsFrom(env),

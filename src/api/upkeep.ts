@@ -3,7 +3,7 @@
 import { tablesToSync } from "../metadata/catalog.ts";
 import { syncDeclarations } from "../metadata/catalog-declare.ts";
 import { syncCatalog, unknownTables } from "../metadata/catalog-sync.ts";
-import { processLineage, pruneLineageEvents } from "../metadata/lineage.ts";
+import { processLineage } from "../metadata/lineage.ts";
 import type { ApiContext } from "./route.ts";
 
 /** Running upkeep. */
@@ -13,9 +13,6 @@ export interface Upkeep {
 }
 
 const ROUND_MS = 2_000;
-const PRUNE_EVERY_MS = 3_600_000;
-/** Raw events are kept this long; the graph made of them stays. */
-const LINEAGE_EVENT_DAYS = 30;
 /** After a failure the endpoint is left alone for a while: it may be starting. */
 const LAKE_BACKOFF_MS = 30_000;
 
@@ -33,13 +30,8 @@ export function startUpkeep(api: ApiContext, report: (error: unknown) => void): 
 
 async function rounds(api: ApiContext, report: (error: unknown) => void, signal: AbortSignal): Promise<void> {
   let lakeNotBefore = 0;
-  let pruneNotBefore = 0;
   while (!signal.aborted) {
     await bookkeeping(api).catch(report);
-    if (performance.now() >= pruneNotBefore) {
-      pruneNotBefore = performance.now() + PRUNE_EVERY_MS;
-      await pruneLineageEvents(api.database, LINEAGE_EVENT_DAYS).catch(report);
-    }
     if (performance.now() >= lakeNotBefore) {
       await lookAtLake(api).catch((error: unknown) => {
         lakeNotBefore = performance.now() + LAKE_BACKOFF_MS;

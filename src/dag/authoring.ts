@@ -4,8 +4,9 @@ import type { DatasetLike } from "./datasets.ts";
 import type { Duration } from "./duration.ts";
 import type { Operator, Sensor, TaskContext } from "./operator.ts";
 import type { Ref, RefTree } from "./refs.ts";
+import type { RetryChoice } from "./retry.ts";
 import type { Schedule } from "./schedule.ts";
-import type { Catchup, TriggerRule } from "./spec.ts";
+import type { Catchup, DeadlineStart, NotifyEvent, TriggerRule } from "./spec.ts";
 
 declare const resultType: unique symbol;
 declare const itemType: unique symbol;
@@ -87,6 +88,22 @@ export interface Concurrency {
   readonly limit: number;
 }
 
+/** By when something is to have ended; a missed deadline is told, and nothing else happens. */
+export interface Deadline {
+  readonly after: Duration;
+  /** Counted from the start of the run (unless set), from when the run or the task was queued, or from the logical date. */
+  readonly from?: DeadlineStart;
+  /** Ids of connections that are told, beside those of the DAG's `notify`. */
+  readonly notify?: readonly string[];
+}
+
+/** Who is told of what. */
+export interface Notify {
+  readonly on: NotifyEvent | readonly NotifyEvent[];
+  /** Ids of connections: `https` or `http` = webhook, `smtp` or `smtps` = e-mail, `slack` = Slack's webhook. */
+  readonly to: string | readonly string[];
+}
+
 /** What every task may set. */
 export interface CommonOptions {
   /** Further upstreams, whose results are not passed. */
@@ -97,8 +114,19 @@ export interface CommonOptions {
   readonly retryDelay?: Duration;
   /** How the delay grows: by `factor` (2) a try, up to `max` (5 minutes); `jitter: "full"` draws it between 0 and that. */
   readonly backoff?: { readonly factor?: number; readonly max?: Duration; readonly jitter?: "none" | "full" };
+  /**
+   * What becomes of the task by what went wrong: code of a QflowError, name of the class of any other error, or `*` for every
+   * other that would be tried again. Without it: the error's own class, and ordinary errors are tried again.
+   */
+  readonly retryPolicy?: Readonly<Record<string, RetryChoice>>;
+  /** Longest time in the queue, of each try; the task then fails. No limit unless set. */
+  readonly queueTimeout?: Duration;
+  /** Longest time from the start of the run to the start of the first try, whatever it waits for; the task then fails. */
+  readonly startTimeout?: Duration;
   /** Longest run of one try; no limit unless set. */
   readonly timeout?: Duration;
+  /** By when it is to have ended, in each run; of a mapped task: each item. */
+  readonly deadline?: Deadline;
   /** Pool the task takes its slots from; `default_pool` unless set. */
   readonly pool?: string;
   /** Slots it takes; 1 unless set. */
@@ -288,12 +316,20 @@ export interface DagOptions<S extends z.ZodObject = z.ZodObject> {
   readonly end?: string;
   /** Which missed runs are made up for; none unless set. */
   readonly catchup?: Catchup;
+  /** Longest time of a run: what waits is then skipped, what runs is ended, and the run fails. No limit unless set. */
+  readonly timeout?: Duration;
+  /** By when each run is to have ended. */
+  readonly deadline?: Deadline;
+  /** Who is told when runs and tasks end, are tried again or are late, and when the DAG's file is broken. */
+  readonly notify?: Notify | readonly Notify[];
   /** Runs at once; 16 unless set. */
   readonly maxActiveRuns?: number;
   /** Task instances of one run at once; 16 unless set. */
   readonly maxActiveTasks?: number;
   /** At most `limit` running runs with the same value of a param: `{ key: "region", limit: 1 }`. `key` is the param's name. */
   readonly concurrency?: { readonly key: keyof z.output<S> & string; readonly limit: number };
+  /** How long runs are kept after their end, at least an hour; `false` = for ever. As the installation is set unless given. */
+  readonly retention?: Duration | false;
   /** What a run can be told; checked before the run is made. */
   readonly params?: S;
   /** Datasets to describe in the catalog beyond those named by tasks and schedule. */

@@ -6,8 +6,10 @@ import { branchTargets, checkId, compileTask, upstreamOf } from "./compile-task.
 import { checkKeys, dagConcurrency } from "./concurrency.ts";
 import { asDataset, type Dataset } from "./datasets.ts";
 import { type Declarations, DeclaredTask, type TaskDeclaration } from "./declare.ts";
+import { milliseconds } from "./duration.ts";
 import { taskGraph } from "./graph.ts";
 import { addGroupEdges, DeclaredGroup, type GroupDeclaration, type GroupEdge } from "./group.ts";
+import { deadlineOf, notifyOf } from "./notify.ts";
 import type { DagSpec, DatasetSpec, Json, ScheduleSpec, TaskSpec } from "./spec.ts";
 import { instantOf } from "./zone.ts";
 
@@ -41,11 +43,27 @@ export function compile(dag: DeclaredDag): DagSpec {
     maxActiveRuns: positive(activeRuns(dag), "maxActiveRuns", dag),
     maxActiveTasks: positive(options.maxActiveTasks, "maxActiveTasks", dag),
     ...dagConcurrency(dag),
+    ...deadlineOf(options.deadline, `DAG ${id}: deadline`, at),
+    ...notifyOf(options.notify, `DAG ${id}: notify`, at),
+    ...retentionOf(dag),
+    ...(options.timeout && { timeoutMs: milliseconds(options.timeout, `DAG ${id}: timeout`) }),
     params: paramsOf(dag),
     datasets: datasetsOf(dag),
     ...groupsOf(dag),
     tasks: compileTasks(dag),
   };
+}
+
+/** Shorter, a run could be gone before anybody has seen it. */
+const LEAST_RETENTION_MS = 3_600_000;
+
+function retentionOf({ id, options, at }: DeclaredDag): { retentionMs?: number | null } {
+  const { retention } = options;
+  if (retention === undefined) return {};
+  if (retention === false) return { retentionMs: null };
+  const retentionMs = milliseconds(retention, `DAG ${id}: retention`);
+  if (retentionMs >= LEAST_RETENTION_MS) return { retentionMs };
+  throw dagError(`DAG ${id}: retention is shorter than an hour`, at);
 }
 
 /** A period that names no anchor is counted from the DAG's start. */

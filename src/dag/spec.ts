@@ -85,7 +85,12 @@ export interface RetrySpec {
   factor: number;
   maxMs: number;
   jitter: "none" | "full";
+  /** Error code, class name or `*` (the rest) → what becomes of the task; absent where errors speak for themselves. */
+  policy?: Record<string, RetryAction>;
 }
+
+/** `retryable` counts as a try, `infra` does not, `fatal` is the end; `afterMs` = counts, and not before that. */
+export type RetryAction = "retryable" | "fatal" | "infra" | { afterMs: number };
 
 /**
  * Who runs a task: its own function (in a warm runner) or a declared operator (in the asynchronous host). A sensor is either: its
@@ -109,6 +114,35 @@ export interface SensorSpec {
 export interface ConcurrencySpec {
   key: string | Extract<Token, { $param: unknown } | { $run: unknown }>;
   limit: number;
+}
+
+/** What a deadline counts from: the start of the run, when the run (of a task: the task) was queued, or the logical date. */
+export type DeadlineStart = "runStart" | "queued" | "logicalDate";
+
+/** By when a run or a task is to have ended; missed deadlines are told, and nothing else happens. */
+export interface DeadlineSpec {
+  afterMs: number;
+  from: DeadlineStart;
+  /** Ids of connections that are told, beside those that {@link DagSpec.notify} names. */
+  notify: string[];
+}
+
+/** What can be told. */
+export const NOTIFY_EVENTS = [
+  "runFailed",
+  "runSucceeded",
+  "taskFailed",
+  "taskRetry",
+  "deadlineMissed",
+  "importError",
+] as const;
+/** One of {@link NOTIFY_EVENTS}. */
+export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
+
+/** Who is told of what: every event of `on` goes to every connection of `to`. */
+export interface NotifySpec {
+  on: NotifyEvent[];
+  to: string[];
 }
 
 /** One task of a compiled DAG. Times are milliseconds. */
@@ -137,6 +171,10 @@ export interface TaskSpec {
   retry: RetrySpec;
   /** Of one try; of a sensor: of the whole wait, and never null. */
   timeoutMs: number | null;
+  /** Longest time in the queue, of each try; absent = no limit. */
+  queueTimeoutMs?: number;
+  /** Longest time from the start of the run to the start of the first try; absent = no limit. */
+  startTimeoutMs?: number;
   /** Present where `kind` is "sensor". */
   sensor?: SensorSpec;
   pool: string;
@@ -149,6 +187,8 @@ export interface TaskSpec {
   queue?: string;
   /** Absent = no limit by key. */
   concurrency?: ConcurrencySpec;
+  /** Absent = none. */
+  deadline?: DeadlineSpec;
   /** Dataset ids. */
   reads: string[];
   emits: string[];
@@ -179,8 +219,16 @@ export interface DagSpec {
   maxActiveRuns: number;
   /** Task instances of one run at once. */
   maxActiveTasks: number;
+  /** Longest time of a run, from its start; absent = no limit. */
+  timeoutMs?: number;
   /** Limit of running runs by key; absent = none. */
   concurrency?: ConcurrencySpec;
+  /** Milliseconds that runs are kept after their end, null = for ever; absent = as the installation is set. */
+  retentionMs?: number | null;
+  /** Of every run; absent = none. */
+  deadline?: DeadlineSpec;
+  /** Absent = nobody is told. */
+  notify?: NotifySpec[];
   /** JSON Schema of the params, with defaults; null = none declared. */
   params: Json;
   datasets: DatasetSpec[];

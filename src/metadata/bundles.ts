@@ -20,11 +20,10 @@ export async function fetchBundle(sql: Sql, hash: string): Promise<string> {
   return row.code;
 }
 
-/** Keeps a bundle; one that is there stays as it is. */
+/** Keeps a bundle; one that is there stays as it is, and is in use. */
 export async function storeBundle(sql: Sql, bundle: StoredBundle): Promise<void> {
-  await sql.query("insert into bundle (hash, code, source) values ($1, $2, $3) on conflict do nothing", [
-    bundle.hash,
-    bundle.code,
-    bundle.source,
-  ]);
+  await sql.query(
+    "insert into bundle (hash, code, source) values ($1, $2, $3) on conflict (hash) do update set used_at = now()",
+    [bundle.hash, bundle.code, bundle.source],
+  );
 }

@@ -56,7 +56,8 @@ const ticks: Invariant = {
       join dag_run r on r.id = c.dag_run_id join dataset_event e on e.id = c.event_id group by r.dag_id, e.dataset) f
     join dataset_cursor k on k.dag_id = f.dag_id and k.dataset = f.dataset
     join dataset_event e on e.dataset = f.dataset and e.id between f.first and k.event_id
-    where not exists (
+    -- Runs of older events may have been removed.
+    where e.at > coalesce((select (value ->> 'before')::timestamptz from setting where key = 'retention'), '-infinity') and not exists (
       select from dag_run_event c join dag_run r on r.id = c.dag_run_id where c.event_id = e.id and r.dag_id = f.dag_id)`,
 };
 

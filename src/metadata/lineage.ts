@@ -140,12 +140,3 @@ export async function lineageForAttempt(db: Database, attemptId: string): Promis
   );
   return found.rows[0] ?? { complete: false, inputs: [], outputs: [] };
 }
-
-/** Removes processed events older than `days`; the graph made of them stays. Returns how many. */
-export async function pruneLineageEvents(sql: Sql, days: number): Promise<number> {
-  const gone = await sql.query(
-    "delete from lineage_event where processed_at is not null and received_at < now() - make_interval(days => $1)",
-    [days],
-  );
-  return gone.rowCount ?? 0;
-}
