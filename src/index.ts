@@ -3,12 +3,14 @@ export type {
   CommonOptions,
   DagBuilder,
   DagOptions,
+  Deadline,
   DeclaredSensorOptions,
   GroupOptions,
   GroupRef,
   Inputs,
   InputValues,
   MappedTaskRef,
+  Notify,
   OperatorOptions,
   Outcome,
   SensorOptions,
@@ -22,6 +24,7 @@ export { defineOperator } from "./dag/define-operator.ts";
 export type { Duration } from "./dag/duration.ts";
 export type { Connection, Operator, Sensor, TaskContext, TaskLog, TriggeringEvent } from "./dag/operator.ts";
 export type { Ref, Templated } from "./dag/refs.ts";
+export type { RetryChoice } from "./dag/retry.ts";
 export {
   type CronOptions,
   continuous,
@@ -34,7 +37,7 @@ export {
   type Schedule,
   type Timetable,
 } from "./dag/schedule.ts";
-export { Fail, Skip } from "./dag/signals.ts";
+export { Fail, RetryAfter, Skip } from "./dag/signals.ts";
 export type { Catchup, DagSpec, Json, TaskSpec, TriggerRule } from "./dag/spec.ts";
 export type { TimetableRun } from "./dag/timetable.ts";
 export { type ErrorCode, QflowError } from "./errors.ts";

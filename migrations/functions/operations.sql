@@ -273,13 +273,13 @@ begin
     pool_slots = d.pool_slots, priority = d.priority, max_active = d.max_active, queue = d.queue,
     concurrency_key = concurrency_key(d.concurrency, (select r from dag_run r where r.id = p_run)),
     concurrency_limit = (d.concurrency ->> 'limit')::integer, queue_timeout = d.queue_timeout,
-    map_index = case when d.map_over_index is null or t.id = any (reshaped) then -1 else t.map_index end,
+    deadline = d.deadline, map_index = case when d.map_over_index is null or t.id = any (reshaped) then -1 else t.map_index end,
     expands = d.map_over_index is not null and (t.map_index < 0 or t.id = any (reshaped))
   from task_def d, dag_run r
   where r.id = p_run and d.version_id = p_version and d.task_id = t.task_id and t.dag_run_id = p_run and t.id <> all (gone);
-  insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, lane, pool, pool_slots,
+  insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, rule, expands, up_total, deadline, lane, pool, pool_slots,
     priority, max_active, queue, backfill, concurrency_key, concurrency_limit, queue_timeout)
-  select p_run, p_version, r.dag_id, d.task_id, d.task_index, d.rule, d.map_over_index is not null, d.upstream_count, d.lane, d.pool,
+  select p_run, p_version, r.dag_id, d.task_id, d.task_index, d.rule, d.map_over_index is not null, d.upstream_count, d.deadline, d.lane, d.pool,
     d.pool_slots, d.priority, d.max_active, d.queue, r.backfill_id is not null, concurrency_key(d.concurrency, r),
     (d.concurrency ->> 'limit')::integer, d.queue_timeout
   from task_def d join dag_run r on r.id = p_run

@@ -150,11 +150,11 @@ begin
   )
   insert into task_event (task_instance_id, dag_run_id, from_state, to_state) select id, p_run, 'removed', 'none' from returned;
   insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, map_index, rule, expands, up_total, up_success, up_failed,
-    up_skipped, up_upstream_failed, gates_open, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
-    concurrency_limit)
+    up_skipped, up_upstream_failed, gates_open, deadline, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
+    concurrency_limit, queue_timeout, start_by)
   select dag_run_id, version_id, dag_id, task_id, task_index, i, rule, false, up_total, up_success, up_failed,
-    up_skipped, up_upstream_failed, gates_open, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
-    concurrency_limit
+    up_skipped, up_upstream_failed, gates_open, deadline, lane, pool, pool_slots, priority, max_active, queue, backfill, concurrency_key,
+    concurrency_limit, queue_timeout, start_by
   from task_instance, generate_series(1, p_n - 1) i
   where dag_run_id = p_run and task_index = any (p_maps) and map_index = 0
   on conflict (dag_run_id, task_index, map_index) do nothing;

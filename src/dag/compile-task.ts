@@ -6,8 +6,10 @@ import { asDataset, type DatasetLike } from "./datasets.ts";
 import { DeclaredTask, type TaskDeclaration } from "./declare.ts";
 import { milliseconds } from "./duration.ts";
 import { DeclaredGroup } from "./group.ts";
+import { deadlineOf } from "./notify.ts";
 import { nameOf } from "./refs.ts";
-import { type Json, type RetrySpec, type SensorSpec, type TaskSpec, TEARDOWN_RULE, TRIGGER_RULES } from "./spec.ts";
+import { retryOf } from "./retry.ts";
+import { type Json, type SensorSpec, type TaskSpec, TEARDOWN_RULE, TRIGGER_RULES } from "./spec.ts";
 import { tokensIn } from "./tokens.ts";
 
 /** Ids of DAGs and tasks. */
@@ -59,7 +61,8 @@ export function compileTask(task: TaskDeclaration, owner: object): TaskSpec {
     ...(task.role === "work" ? {} : { role: task.role }),
     ...(task.role === "teardown" && options.onFailure !== "failRun" ? { onFailure: "ignore" as const } : {}),
     ...(task.group === null ? {} : { group: task.group.id }),
-    retry: retryOf(task),
+    retry: retryOf(task, atLeast(0, options, "retries", task) ?? 0),
+    ...clocksOf(task),
     timeoutMs: timeoutOf(task),
     ...(task.kind === "sensor" ? { sensor: sensorOf(task) } : {}),
     pool: options.pool ?? "default_pool",
@@ -68,6 +71,7 @@ export function compileTask(task: TaskDeclaration, owner: object): TaskSpec {
     maxActive: atLeast(1, options, "maxActive", task),
     ...queueOf(task),
     ...taskConcurrency(task),
+    ...deadlineOf(options.deadline, `task ${ref.id}: deadline`, at),
     reads: ids([...(operator?.reads ?? []), ...(options.reads ?? [])]),
     emits: ids([...(operator?.emits ?? []), ...(options.emits ?? [])]),
     doc: options.doc ?? null,
@@ -82,19 +86,6 @@ function checkItems({ operator, over, ref, at }: TaskDeclaration): void {
     if ("$item" in token && token.$item !== over?.id)
       throw dagError(`task ${ref.id}: ${nameOf(token)} is known only to an operator mapped over ${token.$item}`, at);
   }
-}
-
-function retryOf(task: TaskDeclaration): RetrySpec {
-  const { options, ref } = task;
-  const { factor = 2, max = "5m", jitter = "none" } = options.backoff ?? {};
-  if (!(factor >= 1)) throw dagError(`task ${ref.id}: backoff.factor ${factor} is less than 1`, task.at);
-  return {
-    retries: atLeast(0, options, "retries", task) ?? 0,
-    delayMs: milliseconds(options.retryDelay ?? "1s", `task ${ref.id}: retryDelay`),
-    factor,
-    maxMs: milliseconds(max, `task ${ref.id}: backoff.max`),
-    jitter,
-  };
 }
 
 /** A sensor that nobody gave a limit gives up after this. */
@@ -120,6 +111,14 @@ function sensorOf({ options, ref, at }: TaskDeclaration): SensorSpec {
     throw dagError(`task ${ref.id}: onTimeout ${JSON.stringify(onTimeout)} is neither "fail" nor "skip"`, at);
   if (options.exponential === undefined) return { everyMs, factor: 1, maxMs: everyMs, onTimeout };
   return { everyMs, factor, maxMs: Math.max(everyMs, milliseconds(max, `task ${ref.id}: exponential.max`)), onTimeout };
+}
+
+function clocksOf({ options, ref }: TaskDeclaration): Pick<TaskSpec, "queueTimeoutMs" | "startTimeoutMs"> {
+  const { queueTimeout, startTimeout } = options;
+  return {
+    ...(queueTimeout && { queueTimeoutMs: milliseconds(queueTimeout, `task ${ref.id}: queueTimeout`) }),
+    ...(startTimeout && { startTimeoutMs: milliseconds(startTimeout, `task ${ref.id}: startTimeout`) }),
+  };
 }
 
 function atLeast(

@@ -1,4 +1,5 @@
 /** What a task function throws to end its attempt on purpose. */
+import { type Duration, milliseconds } from "./duration.ts";
 
 /** Ends the task as skipped. */
 export class Skip extends Error {
@@ -17,5 +18,17 @@ export class Fail extends Error {
   /** `reason` is shown with the task. */
   constructor(reason: string, options?: ErrorOptions) {
     super(reason, options);
+  }
+}
+
+/** Ends the try as failed; the next one, where `retries` leave one, is not before `after` has passed. */
+export class RetryAfter extends Error {
+  override readonly name = "RetryAfter";
+  readonly afterMs: number;
+
+  /** `reason` is shown with the task. Throws DAG_INVALID where `after` is no duration. */
+  constructor(after: Duration, reason: string, options?: ErrorOptions) {
+    super(reason, options);
+    this.afterMs = milliseconds(after, "RetryAfter");
   }
 }

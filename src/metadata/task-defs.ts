@@ -26,6 +26,10 @@ export function taskDefRows(spec: DagSpec): TaskDefRow[] {
   }));
 }
 
+function intervalOf(ms: number | undefined): string | null {
+  return ms === undefined ? null : `${ms} milliseconds`;
+}
+
 /** Tasks that decide how a run ends: those with no downstream, teardowns whose failure is ignored left out, as in Airflow. */
 function leavesOf(tasks: readonly TaskSpec[]): Set<string> {
   const counting = tasks.filter(({ onFailure }) => onFailure !== "ignore");
@@ -52,6 +56,9 @@ function taskDefRow(task: TaskSpec, indexOf: (taskId: string) => number): TaskDe
     retry_factor: task.retry.factor,
     retry_max_ms: task.retry.maxMs,
     retry_jitter: task.retry.jitter,
+    retry_policy: task.retry.policy ?? null,
+    queue_timeout: intervalOf(task.queueTimeoutMs),
+    start_timeout: intervalOf(task.startTimeoutMs),
     timeout_ms: task.timeoutMs,
     pool: task.pool,
     pool_slots: task.poolSlots,
@@ -61,6 +68,7 @@ function taskDefRow(task: TaskSpec, indexOf: (taskId: string) => number): TaskDe
     concurrency: task.concurrency ?? null,
     emits: task.emits,
     sensor: task.sensor ?? null,
+    deadline: task.deadline ?? null,
     upstream_indexes: task.upstream.map(indexOf),
   };
 }

@@ -14,9 +14,9 @@ export const TASK_MOVES = {
     remove: "removed",
   },
   /** A mapped item that may run: waits for its map's window. */
-  scheduled: { queue: "queued", cancel: "skipped" },
+  scheduled: { queue: "queued", cancel: "skipped", fail: "failed" },
   /** Ready: waits for a worker, or (a sensor that needs none) for the scheduler. */
-  queued: { claim: "running", cancel: "skipped", defer: "deferred" },
+  queued: { claim: "running", cancel: "skipped", fail: "failed", defer: "deferred" },
   /** A worker has it. `release` hands it back untried. */
   running: {
     succeed: "success",

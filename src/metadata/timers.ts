@@ -1,5 +1,6 @@
 /** Waiting instances whose time has come. */
 import type { Sql } from "./database.ts";
+import { wakeWith } from "./wake.ts";
 
 const BATCH = 500;
 
@@ -29,4 +30,26 @@ export async function queueDueRetries(sql: Sql): Promise<RetryReport> {
   );
   const row = result.rows[0];
   return { queued: row?.queued ?? 0, nextInMs: row?.next_in_ms ?? null };
+}
+
+/** What {@link expireClocks} did. */
+export interface ExpiryReport {
+  /** Runs that timed out. */
+  readonly runs: number;
+  /** Instances that were not started in time. */
+  readonly instances: number;
+}
+
+/**
+ * Ends runs that are past their timeout, and fails instances that were queued too long or not started in time; workers hear of
+ * what they are to end, and of what became ready. Several schedulers share them.
+ */
+export async function expireClocks(sql: Sql): Promise<ExpiryReport> {
+  const result = await sql.query<{ runs: number; expired: number; queued: number }>(
+    "select (select expire_runs($1)) as runs, e.expired, e.queued from expire_instances($1) e",
+    [BATCH],
+  );
+  const { runs, expired, queued } = result.rows[0] as { runs: number; expired: number; queued: number };
+  if (runs + queued > 0) await wakeWith(sql, "qflow_work");
+  return { runs, instances: expired };
 }

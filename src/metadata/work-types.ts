@@ -1,6 +1,6 @@
 /** What a worker and the database tell each other; the calls are in `work.ts`. Times in JSON are ISO 8601 strings in UTC. */
 
-import type { Json, SensorSpec, TaskKind, TaskRule } from "../dag/spec.ts";
+import type { Json, RetryAction, SensorSpec, TaskKind, TaskRule } from "../dag/spec.ts";
 import type { RetryClass } from "../errors.ts";
 
 /** A worker process as it introduces itself. */
@@ -87,6 +87,8 @@ export interface ClaimedTask {
   /** Dataset ids the task declares to emit. Only events in its outcome are recorded: who runs it decides about defaults. */
   readonly emits: readonly string[];
   /** Of a sensor that was called before: what is left of it. */
+  /** Error code, class name or `*` → what becomes of the task; null = errors speak for themselves. */
+  readonly retryPolicy: Readonly<Record<string, RetryAction>> | null;
   readonly timeoutMs: number | null;
   /** Null unless it is a sensor. */
   readonly sensor: SensorSpec | null;
@@ -132,7 +134,14 @@ export type AttemptOutcome = { readonly attemptId: string; readonly token: strin
    * `infra` failures do not count as a try, up to ten of them. `handBack` = the worker drains: queued again at once, nothing
    * counted at all.
    */
-  | { readonly state: "failed"; readonly error: FailureReport; readonly retry: RetryClass; readonly handBack?: true }
+  | {
+      readonly state: "failed";
+      readonly error: FailureReport;
+      readonly retry: RetryClass;
+      readonly handBack?: true;
+      /** Not before so many milliseconds, in place of the task's own delay. */
+      readonly retryAfterMs?: number;
+    }
 );
 
 /** Answer to finishAndClaim. */

@@ -41,7 +41,7 @@ async function run(task: ClaimedTask): Promise<void> {
   const result = await attempt
     .run(task.attemptId, () => execute(task, abort.signal))
     .catch((error: unknown) => {
-      const failed = resultOfError(error);
+      const failed = resultOfError(error, task.retryPolicy);
       const text = failed.state === "skipped" ? `skipped: ${failed.reason}` : logTextOf(error);
       log.write(task.attemptId, failed.state === "skipped" ? "info" : "error", text);
       return failed;

@@ -43,7 +43,7 @@ export class InProcess implements Executor {
     this.#running.set(task.attemptId, abort);
     const result = await this.#call(task, abort.signal).catch((error: unknown) => {
       this.#write(task, "error", logTextOf(error));
-      return resultOfError(error);
+      return resultOfError(error, task.retryPolicy);
     });
     this.#running.delete(task.attemptId);
     this.#events.ended(task.attemptId, { result });

@@ -65,7 +65,7 @@ async function execute(mine: Running, bundlePath: string | null): Promise<void> 
 }
 
 function fail(from: Running, error: unknown, unsound?: true): void {
-  const result = resultOfError(error);
+  const result = resultOfError(error, from.task.retryPolicy);
   if (result.state === "skipped") log.write(from.task.attemptId, "info", `skipped: ${result.reason}`);
   else if (running === from) log.write(from.task.attemptId, "error", logTextOf(error));
   finish(from, unsound ? { result, unsound } : { result });

@@ -1,10 +1,11 @@
 /** From what a task function or operator returned or threw to how its attempt ended. */
-import { Fail, Skip } from "../dag/signals.ts";
+import { Fail, RetryAfter, Skip } from "../dag/signals.ts";
 import type { Json } from "../dag/spec.ts";
 import { ERROR_CODES, type ErrorCode, QflowError } from "../errors.ts";
 import type { ClaimedTask, EmittedEvent, FailureReport } from "../metadata/work.ts";
 import { checkJson } from "./json-check.ts";
 import type { TaskResult } from "./protocol.ts";
+import { classesOf, underPolicy } from "./retry-policy.ts";
 
 /** Longest message of a failure that is stored, in characters; the log has all of it. */
 const LONGEST_MESSAGE = 4000;
@@ -60,16 +61,21 @@ function describe(value: Json): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
-/** The result of a task that threw. */
-export function resultOfError(error: unknown): TaskResult {
+/** The result of a task that threw, under its retry policy. What it said itself about another try comes first. */
+export function resultOfError(error: unknown, policy: ClaimedTask["retryPolicy"]): TaskResult {
+  if (error instanceof RetryAfter) {
+    const { afterMs, message } = error;
+    return { state: "failed", retry: "retryable", retryAfterMs: afterMs, error: report("TASK_FAILED", message) };
+  }
   if (error instanceof Skip) return { state: "skipped", reason: error.message || "the task skipped itself" };
   if (error instanceof Fail) return { state: "failed", retry: "fatal", error: report("TASK_FAILED", error.message) };
+  return underPolicy(failureOf(error), policy, error instanceof QflowError ? [] : classesOf(error));
+}
+
+function failureOf(error: unknown): TaskResult {
   if (error instanceof QflowError) {
-    return {
-      state: "failed",
-      retry: error.retry,
-      error: report(error.code, error.message, error.remedy, error.details),
-    };
+    const { code, message, remedy, details, retry } = error;
+    return { state: "failed", retry, error: report(code, message, remedy, details) };
   }
   return { state: "failed", retry: "retryable", error: report("TASK_FAILED", textOf(error)) };
 }

@@ -12,7 +12,7 @@ import type { DagSpec, Json } from "../dag/spec.ts";
 import { QflowError } from "../errors.ts";
 import type { Database } from "../metadata/database.ts";
 import { createRun, unpauseDag } from "../metadata/runs.ts";
-import { queueDueRetries } from "../metadata/timers.ts";
+import { expireClocks, queueDueRetries } from "../metadata/timers.ts";
 import { storeVersions } from "../metadata/versions.ts";
 import { type InstanceResult, runResults, runState } from "../metadata/views/run-results.ts";
 import { type FunctionOf, InProcess } from "./in-process.ts";
@@ -131,6 +131,7 @@ async function* runEach(options: TestRunOptions, plan: Plan): AsyncGenerator<Tes
 async function untilEnded(database: Database, dagId: string, run: number): Promise<TestRun> {
   for (;;) {
     await queueDueRetries(database);
+    await expireClocks(database);
     const state = await runState(database, run);
     if (state === "success" || state === "failed") return { dagId, state, ...summary(await runResults(database, run)) };
     await sleep(LOOK_MS);
