@@ -8,15 +8,20 @@ import type { Database } from "../metadata/database.ts";
 import { poolWarnings, poolWarningText } from "../metadata/pools.ts";
 import { type LoadedDagFile, type StoreReport, storeVersions } from "../metadata/versions.ts";
 
-/** Loads the dags folder once and stores what it holds. */
-export async function storeDags(database: Database, config: Config): Promise<StoreReport> {
+/** Loads the dags folder once. */
+export async function loadFolder(config: Config): Promise<readonly LoadedFile[]> {
   const sandbox = markedSandbox(config);
   try {
-    const { files } = await loadDags(config.dagsDir, { sandbox });
-    return await storeVersions(database, files.map(storable));
+    return (await loadDags(config.dagsDir, { sandbox })).files;
   } finally {
     sandbox.close();
   }
+}
+
+/** Loads the dags folder once and stores what it holds. */
+export async function storeDags(database: Database, config: Config): Promise<StoreReport> {
+  const files = await loadFolder(config);
+  return storeVersions(database, files.map(storable));
 }
 
 /** Keeps the database up to the dags folder: loads it, then again whenever a file is saved. */

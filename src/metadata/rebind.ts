@@ -1,6 +1,7 @@
 /** Binding a run to the newest version of its DAG. */
 import { checkParams } from "../dag/params.ts";
-import type { DagSpec, TaskSpec } from "../dag/spec.ts";
+import type { DagSpec } from "../dag/spec.ts";
+import { diffTasks } from "../dag/spec-diff.ts";
 import { QflowError } from "../errors.ts";
 import type { Sql } from "./database.ts";
 
@@ -13,25 +14,6 @@ export interface VersionDiff {
   readonly removed: readonly string[];
   /** Declared in another way: upstreams, operator, options … The code of functions is not compared. */
   readonly changed: readonly string[];
-}
-
-/** The tasks that differ between two specs. Pure. */
-export function diffTasks(from: DagSpec, to: DagSpec): Pick<VersionDiff, "added" | "removed" | "changed"> {
-  const before = new Map(from.tasks.map((task) => [task.taskId, task]));
-  const after = new Map(to.tasks.map((task) => [task.taskId, task]));
-  return {
-    added: [...after.keys()].filter((id) => !before.has(id)),
-    removed: [...before.keys()].filter((id) => !after.has(id)),
-    changed: [...after].flatMap(([id, task]) => {
-      const old = before.get(id);
-      return old !== undefined && declared(old) !== declared(task) ? [id] : [];
-    }),
-  };
-}
-
-/** A task as declared, without where it stands. */
-function declared({ index: _index, line: _line, downstream: _downstream, ...rest }: TaskSpec): string {
-  return JSON.stringify(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 interface VersionsRow {
@@ -66,6 +48,13 @@ export async function rebindToLatest(
     row.new_id,
     JSON.stringify(params),
   ]);
-  const diff = { from: row.old_number, to: row.new_number, ...diffTasks(row.old_spec, row.new_spec) };
+  const { added, removed, changed } = diffTasks(row.old_spec, row.new_spec);
+  const diff = {
+    from: row.old_number,
+    to: row.new_number,
+    added,
+    removed,
+    changed: changed.map((task) => task.taskId),
+  };
   return { diff, reshaped: bound.rows[0]?.reshaped ?? [] };
 }

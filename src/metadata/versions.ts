@@ -1,5 +1,6 @@
 /** Stores what the DAG files hold: bundles, immutable versions, import errors. A broken file keeps its last good version. */
 import { createHash } from "node:crypto";
+import { canonicalJson } from "../dag/canonical-json.ts";
 import { datasetsIn } from "../dag/datasets.ts";
 import type { DagSpec, Json } from "../dag/spec.ts";
 import { type StoredBundle, storeBundle } from "./bundles.ts";
@@ -174,15 +175,6 @@ async function placeCursors(sql: Sql, spec: DagSpec): Promise<void> {
 
 function specHash(spec: DagSpec): string {
   return createHash("sha256")
-    .update(canonical(spec as unknown as Json))
+    .update(canonicalJson(spec as unknown as Json))
     .digest("hex");
-}
-
-/** JSON with sorted keys, so that equal specs are equal text. */
-function canonical(value: Json): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === "object" && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
 }

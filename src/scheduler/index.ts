@@ -1,5 +1,9 @@
 /** What the command line and the API use of the scheduler. */
+
+export type { BreakingChange } from "./breaking.ts";
 export { holds, planDatasetRuns } from "./dataset-plan.ts";
+export { type DeployPlan, planDeploy } from "./deploy-plan.ts";
+export type { BrokenFile, CandidateDag, DagChange } from "./deploy-types.ts";
 export {
   type DagExplanation,
   explainDag,

@@ -14,6 +14,7 @@ import { type CommandContext, jsonObject, type ListOptions, outputOption } from 
 import { instant } from "../text.ts";
 import { withDags } from "../with-dags.ts";
 import { withScratchDatabase } from "../with-database.ts";
+import { addPlanCommand } from "./dag-plan.ts";
 import { addScheduleCommands } from "./dag-schedules.ts";
 import { dagExplain } from "./explain.ts";
 
@@ -64,6 +65,7 @@ export function dagCommands(program: Command, context: () => CommandContext): vo
     );
   addTrigger(dags, context);
   addScheduleCommands(dags, context);
+  addPlanCommand(dags, context);
   dagExplain(dags, context);
 }
 
