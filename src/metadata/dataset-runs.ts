@@ -34,7 +34,6 @@ export async function waitingConsumers(sql: Sql): Promise<string[]> {
          and exists (select from dataset_event e where e.dataset = c.dataset and e.id > c.event_id))
        or exists (select from dataset_waiting w where w.dag_id = d.dag_id and (w.ready or d.schedule ->> 'consume' <> 'partition')))
        and (select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running') and r.backfill_id is null) < d.max_active_runs
-     // guard: consumer-share
      order by d.dag_id`,
   );
   return result.rows.map((row) => row.dag_id);
@@ -43,6 +42,7 @@ export async function waitingConsumers(sql: Sql): Promise<string[]> {
 /** Locks a consumer; null where another scheduler has it, or it may not run any more. */
 export async function lockConsumer(sql: Sql, dagId: string): Promise<DatasetConsumer | null> {
   const locked = await sql.query(
+    // guard: consumer-share
     "select from dag where dag_id = $1 and active and not paused for no key update skip locked",
     [dagId],
   );
