@@ -1,5 +1,6 @@
 /** Every shape on the wire: zod schemas that check requests, generate the OpenAPI document, and type the web client. */
 export * from "./contract/asset-events.ts";
+export * from "./contract/backfills.ts";
 export * from "./contract/catalog.ts";
 export * from "./contract/dags.ts";
 export * from "./contract/explain.ts";

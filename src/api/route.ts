@@ -39,7 +39,7 @@ export type PathParams<T extends string> = T extends `${string}:${infer Name}/${
 
 /** An endpoint as the server keeps it. */
 export interface Route {
-  readonly method: "get" | "post" | "patch" | "delete";
+  readonly method: "get" | "post" | "put" | "patch" | "delete";
   readonly path: string;
   readonly guard: Guard;
   readonly summary: string;

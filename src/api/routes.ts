@@ -1,6 +1,7 @@
 /** Every endpoint there is. */
 import { actionRoutes } from "./airflow/action-routes.ts";
 import { assetEventRoutes } from "./airflow/asset-event-routes.ts";
+import { backfillRoutes } from "./airflow/backfill-routes.ts";
 import { connectionRoutes } from "./airflow/connection-routes.ts";
 import { dagRoutes } from "./airflow/dag-routes.ts";
 import { platformRoutes, unsupportedRoutes } from "./airflow/platform-routes.ts";
@@ -52,6 +53,7 @@ export const allRoutes: readonly Route[] = [
   ...connectionRoutes,
   ...variableRoutes,
   ...poolRoutes,
+  ...backfillRoutes,
   ...platformRoutes,
   ...unsupportedRoutes,
 ];

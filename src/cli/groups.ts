@@ -1,4 +1,5 @@
 /** All groups of commands, in the order in which `--help` lists them. */
+import { backfillCommands } from "./commands/backfills.ts";
 import { catalogCommands } from "./commands/catalog.ts";
 import { connectionCommands } from "./commands/connections.ts";
 import { dagCommands } from "./commands/dags.ts";
@@ -16,6 +17,7 @@ export const commandGroups: readonly CommandGroup[] = [
   platformCommands,
   dagCommands,
   runCommands,
+  backfillCommands,
   poolCommands,
   catalogCommands,
   connectionCommands,

@@ -31,6 +31,15 @@ export function wholeNumber(name: string): (text: string) => number {
   };
 }
 
+/** An instant from an argument: a date, or a date and time; UTC where it has no offset. Throws USAGE naming the option. */
+export function instantArgument(name: string): (text: string) => Date {
+  return (text) => {
+    const at = new Date(/T\d\d:\d\d(:[\d.]+)?$/.test(text) ? `${text}Z` : text);
+    if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(at.getTime())) return at;
+    throw new QflowError("USAGE", `${name} "${text}" is not an instant, e.g. 2026-11-22T00:00:00Z`);
+  };
+}
+
 /** A JSON object from an argument. Throws USAGE naming the option. */
 export function jsonObject(name: string): (text: string) => Record<string, unknown> {
   return (text) => {

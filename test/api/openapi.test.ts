@@ -34,6 +34,7 @@ test("every answer fits the schema it is documented with", async (t) => {
   const call = await as("admin");
   await call("POST", "/api/v2/connections", { connection_id: "ftp", conn_type: "ftp", host: "h", password: "p" });
   await call("POST", "/api/v2/variables", { key: "region", value: "eu" });
+  await call("POST", "/api/v2/backfills", { dag_id: "d", dates: ["2026-01-01T00:00:00Z"] });
   const values: Record<string, string> = {
     connection_id: "ftp",
     variable_key: "region",
@@ -45,6 +46,7 @@ test("every answer fits the schema it is documented with", async (t) => {
     map_index: "-1",
     key: "return_value",
     pool_name: "spark",
+    backfill_id: "1",
     id: "staging.x",
   };
   const queries: Record<string, string> = {

@@ -85,7 +85,6 @@ const metrics = route({
 const UNSUPPORTED: readonly (readonly [path: string, reason: string])[] = [
   ["/auth/token", "qflow has no passwords: make a token with `qflow tokens create`"],
   ["/api/v2/assets", "datasets are at /api/catalog/datasets"],
-  ["/api/v2/backfills", "backfills are not there yet"],
   ["/api/v2/eventLogs", "the audit log has no endpoint yet"],
   ["/api/v2/dagStats", "counts are in each DAG's run_counts"],
   ["/api/v2/dagTags", "tags are in each DAG"],
@@ -95,7 +94,7 @@ const UNSUPPORTED: readonly (readonly [path: string, reason: string])[] = [
   ["/api/v2/providers", "qflow has no providers"],
 ];
 
-const METHODS = ["get", "post", "patch", "delete"] as const;
+const METHODS = ["get", "post", "put", "patch", "delete"] as const;
 
 const unsupported: Route[] = UNSUPPORTED.flatMap(([path, reason]) =>
   [path, `${path}/*rest`].flatMap((each) =>

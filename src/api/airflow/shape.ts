@@ -42,7 +42,7 @@ export function dagShape(row: DagRow): Dag {
     timetable_description: scheduleDescription(row.schedule),
     timetable_partitioned: row.schedule?.kind === "datasets" && row.schedule.consume === "partition",
     timetable_periodic: row.schedule !== null && isPeriodic(row.schedule),
-    is_backfillable: false,
+    is_backfillable: row.schedule !== null && isPeriodic(row.schedule),
     tags: row.tags.map((name) => ({ name, dag_id: row.dag_id, dag_display_name: row.dag_id })),
     max_active_tasks: row.max_active_tasks ?? 0,
     max_active_runs: row.max_active_runs,

@@ -3,18 +3,17 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { loadDags } from "../../dag/load-dags.ts";
 import { scheduleDescription } from "../../dag/schedule-text.ts";
-import type { Json } from "../../dag/spec.ts";
 import { QflowError } from "../../errors.ts";
 import type { Database } from "../../metadata/database.ts";
-import { createRun } from "../../metadata/runs.ts";
 import { type DagRow, getDag, getDagVersion, listDags } from "../../metadata/views/dag-views.ts";
 import { type Column, EXIT, printFields, printRows, say } from "../output.ts";
 import { checkPools } from "../pool-check.ts";
-import { type CommandContext, jsonObject, type ListOptions, outputOption } from "../program.ts";
+import { type CommandContext, type ListOptions, outputOption } from "../program.ts";
 import { instant } from "../text.ts";
 import { withDags } from "../with-dags.ts";
 import { withScratchDatabase } from "../with-database.ts";
 import { addPlanCommand } from "./dag-plan.ts";
+import { addRunCommands } from "./dag-runs.ts";
 import { addScheduleCommands } from "./dag-schedules.ts";
 import { dagExplain } from "./explain.ts";
 
@@ -63,7 +62,7 @@ export function dagCommands(program: Command, context: () => CommandContext): vo
     .action((file: string, options: ListOptions & { dag?: string }) =>
       withScratchDatabase(context(), (database) => testFile(context(), { file, database, ...options })),
     );
-  addTrigger(dags, context);
+  addRunCommands(dags, context);
   addScheduleCommands(dags, context);
   addPlanCommand(dags, context);
   dagExplain(dags, context);
@@ -85,44 +84,6 @@ async function testFile({ config }: CommandContext, request: TestRequest): Promi
     }
     if (run.state !== "success") process.exitCode = EXIT.failed;
   }
-}
-
-function addTrigger(dags: Command, context: () => CommandContext): void {
-  dags
-    .command("trigger <dag>")
-    .description("start a run by hand")
-    .option("--conf <json>", "params of the run", jsonObject("--conf"))
-    .option("--run-id <id>", "its id")
-    .option("--logical-date <instant>", "its logical date")
-    .option("--partition <key>", "the partition of its data that it is for")
-    .addOption(outputOption())
-    .action((dagId: string, options: TriggerOptions) =>
-      withDags(context(), async (database) => {
-        const run = await createRun(database, {
-          dagId,
-          conf: (options.conf ?? {}) as Json,
-          ...(options.runId ? { runId: options.runId } : {}),
-          logicalDate: options.logicalDate ? instantFrom(options.logicalDate) : null,
-          partition: options.partition ?? null,
-          by: "cli",
-        });
-        printFields({ dag: run.dagId, run: run.runId }, options.output);
-      }),
-    );
-}
-
-interface TriggerOptions extends ListOptions {
-  conf?: Record<string, unknown>;
-  runId?: string;
-  logicalDate?: string;
-  partition?: string;
-}
-
-function instantFrom(text: string): Date {
-  const at = new Date(text);
-  if (Number.isNaN(at.getTime()))
-    throw new QflowError("USAGE", `"${text}" is not an instant, e.g. 2026-11-22T00:00:00Z`);
-  return at;
 }
 
 async function show(database: Database, dagId: string, options: ListOptions): Promise<void> {
