@@ -6,6 +6,7 @@ const ROOMS = {
   operators: ["metadata", "dag", "config"],
   scheduler: ["operators", "metadata", "dag", "config"],
   worker: ["operators", "metadata", "dag", "config"],
+  notifications: ["metadata", "dag", "config"],
   api: ["scheduler", "worker", "operators", "metadata", "dag", "config"],
   engines: ["config"],
   feed: [],
@@ -51,7 +52,8 @@ module.exports = {
     {
       name: "only-metadata-knows-the-database-driver",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/(metadata|engines)/" },
+      comment: "the client of the sql operator talks to other databases",
+      from: { path: "^src/", pathNot: "^src/(metadata/|engines/|operators/clients/postgres\\.ts$)" },
       to: { path: "node_modules/(pg|knex|pg-cursor)/", dependencyTypesNot: ["type-only"] },
     },
     ...roomRules,

@@ -95,6 +95,18 @@ export const ERROR_CODES = {
     retry: "retryable",
     remedy: "Check that the API receives OpenLineage events at QFLOW_LINEAGE_URL.",
   },
+  SHELL_NOT_STARTED: { retry: "fatal", remedy: "Check the command, the worker's PATH and the folder." },
+  SHELL_FAILED: { retry: "retryable", remedy: "Read the task's log: it holds what the program printed." },
+  SHELL_REFUSED: { retry: "fatal", remedy: "Read the task's log: this exit code means that trying again is no use." },
+  SHELL_KILLED: {
+    retry: "retryable",
+    remedy: "When memory ran out, give the program less data or the machine more.",
+  },
+  SHELL_OUTPUT: { retry: "fatal", remedy: "Correct what the program prints, or how it is read (output, maxBytes)." },
+  SQL_UNAVAILABLE: { retry: "retryable", remedy: "Check that the server is up and the connection is right." },
+  SQL_INVALID: { retry: "fatal", remedy: "Correct the statement, its parameters or the rights of the user." },
+  SQL_FAILED: { retry: "retryable", remedy: "Read the message: the statements were rolled back." },
+  SQL_TIMEOUT: { retry: "retryable", remedy: "Raise the limit, or ask for less; the statements were rolled back." },
   HTTP_UNREACHABLE: { retry: "retryable", remedy: "Check the address, and that the server is up." },
   HTTP_TIMEOUT: { retry: "retryable", remedy: "Check the server, or raise the request's timeout." },
   HTTP_UNAVAILABLE: { retry: "retryable", remedy: "Check the server: it says that it cannot answer now." },
@@ -115,6 +127,12 @@ export const ERROR_CODES = {
     remedy: "Migrate the table by hand, or correct the desired state: nothing that loses data is done.",
   },
   REPORT_INVALID: { retry: "fatal", remedy: "Correct the report's query or its table." },
+  // notifications
+  NOTIFICATION_FAILED: { retry: "retryable", remedy: "Check that the channel's server is up; it is tried again." },
+  NOTIFICATION_REFUSED: {
+    retry: "fatal",
+    remedy: "Correct the connection that is the channel, then `qflow notifications retry`.",
+  },
   // database
   DATABASE_UNAVAILABLE: { retry: "infra", remedy: "Check that PostgreSQL is up; qflow reconnects by itself." },
   SCHEMA_NEWER: { retry: "fatal", remedy: "Start the newer qflow on this database, or use another one." },

@@ -6,9 +6,13 @@ import { csvReportSchema } from "./csv-report.ts";
 import { ftpArrivalsSchema } from "./ftp-arrivals.ts";
 import { ftpIngestSchema } from "./ftp-ingest.ts";
 import { hiveDdlSchema } from "./hive-ddl.ts";
+import { hiveQuerySchema } from "./hive-query.ts";
+import { httpSchema } from "./http.ts";
 import { loadRecordSchema } from "./load-record.ts";
 import type { OperatorContext, OperatorRun } from "./run.ts";
+import { shellSchema } from "./shell.ts";
 import { sparkSubmitSchema } from "./spark-submit.ts";
+import { sqlSchema } from "./sql.ts";
 
 /** An operator ready to run: checks the config, whose tokens have been resolved, then does the work. */
 export type ReadyOperator = (config: Json, context: OperatorContext) => Promise<Json>;
@@ -18,7 +22,11 @@ const OPERATORS = new Map<string, () => Promise<ReadyOperator>>([
   ["ftp_arrivals", async () => checked(ftpArrivalsSchema, (await import("./ftp-arrivals.run.ts")).run)],
   ["ftp_ingest", async () => checked(ftpIngestSchema, (await import("./ftp-ingest.run.ts")).run)],
   ["hive_ddl", async () => checked(hiveDdlSchema, (await import("./hive-ddl.run.ts")).run)],
+  ["hive_query", async () => checked(hiveQuerySchema, (await import("./hive-query.run.ts")).run)],
+  ["http", async () => checked(httpSchema, (await import("./http.run.ts")).run)],
   ["load_record", async () => checked(loadRecordSchema, (await import("./load-record.run.ts")).run)],
+  ["shell", async () => checked(shellSchema, (await import("./shell.run.ts")).run)],
+  ["sql", async () => checked(sqlSchema, (await import("./sql.run.ts")).run)],
   ["spark_submit", async () => checked(sparkSubmitSchema, (await import("./spark-submit.run.ts")).run)],
 ]);
 

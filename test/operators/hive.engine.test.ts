@@ -12,6 +12,8 @@ import { run as csvReport } from "../../src/operators/csv-report.run.ts";
 import { csvReportSchema } from "../../src/operators/csv-report.ts";
 import { run as hiveDdl } from "../../src/operators/hive-ddl.run.ts";
 import { hiveDdlSchema } from "../../src/operators/hive-ddl.ts";
+import { run as hiveQuery } from "../../src/operators/hive-query.run.ts";
+import { hiveQuerySchema } from "../../src/operators/hive-query.ts";
 import { testDatabase } from "../support/database.ts";
 import { type FakeFtp, startFakeFtp } from "../support/fake-ftp.ts";
 import { operatorContext } from "../support/operator-context.ts";
@@ -251,3 +253,34 @@ function reporter(world: {
     return csvReport(config, context);
   };
 }
+
+test.serial("hiveQuery answers rows by column up to its limit, and says what is wrong with a statement", async (t) => {
+  const { context } = operatorContext({
+    database: await testDatabase(t),
+    home: t.context.home,
+    connections: [t.context.connection],
+  });
+  const ask = (query: string, maxRows = 1000) =>
+    hiveQuery(hiveQuerySchema.parse({ connection: t.context.connection.id, query, maxRows }), context);
+  const found = await ask("select id, cast(id as bigint) * 9007199254740993 as big from range(1, 4) order by id", 2);
+  t.deepEqual(found.rows, [
+    { id: "1", big: "9007199254740993" },
+    { id: "2", big: "18014398509481986" },
+  ]);
+  t.true(found.truncated);
+  t.is(((await t.throwsAsync(ask("selec 1"))) as QflowError).code, "HIVE_QUERY_INVALID");
+});
+
+test.serial("a stopped hiveQuery is cancelled on the server", async (t) => {
+  const stop = new AbortController();
+  const { context } = operatorContext({
+    database: await testDatabase(t),
+    home: t.context.home,
+    connections: [t.context.connection],
+    signal: stop.signal,
+  });
+  const query = "select count(*) from range(0, 1000000000000)";
+  const asked = hiveQuery(hiveQuerySchema.parse({ connection: t.context.connection.id, query }), context);
+  setTimeout(() => stop.abort(new Error("cancelled")), 1_000);
+  await t.throwsAsync(asked, { message: "cancelled" });
+});

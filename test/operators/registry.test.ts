@@ -1,7 +1,8 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import type { QflowError } from "../../src/errors.ts";
+import { loadCheck } from "../../src/operators/checks.ts";
 import * as operators from "../../src/operators/index.ts";
 import { loadOperator } from "../../src/operators/registry.ts";
 import type { OperatorContext } from "../../src/operators/run.ts";
@@ -20,6 +21,22 @@ test("every run module is registered and every declaration is exported and docum
     t.is(typeof exported.get(declared), "function", declared);
     t.true(docs.includes(`${name}.md`), `docs/operators/${name}.md`);
   }
+});
+
+test("every check module is registered and every sensor is exported and documented", async (t) => {
+  const files = readdirSync(FOLDER).filter((name) => name.endsWith(".check.ts"));
+  const docs = readdirSync(join(import.meta.dirname, "../../docs/operators"));
+  const index = readFileSync(join(import.meta.dirname, "../../docs/operators/index.md"), "utf8");
+  const exported = new Map<string, unknown>(Object.entries(operators));
+  t.true(files.length > 0);
+  for (const file of files) {
+    const name = file.replace(".check.ts", "");
+    t.is(typeof (await loadCheck(name.replaceAll("-", "_"))).look, "function");
+    const declared = name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+    t.is(typeof exported.get(declared), "function", declared);
+    t.true(docs.includes(`${name}.md`), `docs/operators/${name}.md`);
+  }
+  for (const page of docs) if (page !== "index.md") t.true(index.includes(`(${page})`), `index.md names ${page}`);
 });
 
 test("an unknown operator and a config that does not fit are refused by name", async (t) => {

@@ -8,10 +8,11 @@ import { answerApproval, listApprovals } from "../../src/metadata/approvals.ts";
 import type { Database } from "../../src/metadata/database.ts";
 import { createRun } from "../../src/metadata/runs.ts";
 import { readLog } from "../../src/metadata/work.ts";
-import { approval, datasetSensor, fileSensor, taskSensor, timeSensor } from "../../src/operators/index.ts";
+import { approval, datasetSensor, fileSensor, httpSensor, taskSensor, timeSensor } from "../../src/operators/index.ts";
 import { WaitLook } from "../../src/scheduler/wait-look.ts";
 import { deploy, statesOf, success, work } from "../metadata/fixtures.ts";
 import { testDatabase } from "../support/database.ts";
+import { httpServer, json } from "../support/http-server.ts";
 
 interface Bench {
   readonly db: Database;
@@ -206,6 +207,72 @@ test("a run of another DAG is waited for by its logical date, and wakes the wait
   t.deepEqual((await statesOf(db, run.id)).tasks, { run: "failed", task: "success", bad: "failed", either: "success" });
   t.deepEqual(await xcomOf(db, "either"), { dagId: "other", runId: "r", state: "failed" });
   t.regex((await logOf(db, "bad")).join("\n"), /SENSOR_FAILED: task check of other .* \(run r\) is failed/);
+});
+
+test("a server is asked until it answers as wished; a value can fail the wait at once", async (t) => {
+  const { db, settle, due } = await bench(t);
+  let state = "running";
+  const { origin } = await httpServer(t, {
+    "/job": (request, response) => json({ job: { state } })(request, response),
+    "/starting": (_, response) => response.writeHead(502).end("<html>"),
+  });
+  const spec = dag("d", {}, (d) => {
+    const done = { at: "/job/state", is: ["done"], failOn: ["dead"] };
+    d.sensor("done", httpSensor({ url: `${origin}/job`, json: done }));
+    d.sensor("dead", httpSensor({ url: `${origin}/job`, json: { at: "/job/state", is: ["never"], failOn: ["done"] } }));
+    d.sensor("up", httpSensor({ url: `${origin}/starting` }));
+    d.sensor("any", httpSensor({ url: `${origin}/starting`, expect: [502] }));
+  }).spec;
+  await deploy(db, spec);
+  const run = await createRun(db, { dagId: "d", by: "test" });
+  await settle();
+  state = "done";
+  await due();
+  await settle();
+  t.deepEqual((await statesOf(db, run.id)).tasks, { done: "success", dead: "failed", up: "deferred", any: "success" });
+  t.is(await xcomOf(db, "done"), "done");
+  t.is(await xcomOf(db, "any"), 502);
+  t.deepEqual(await logOf(db, "done"), [
+    `waits for ${origin}/job to answer as wished at "/job/state"`,
+    `${origin}/job has "running" at "/job/state"`,
+    (await logOf(db, "done")).at(-1),
+  ]);
+  t.is((await waitOf(db))?.note, `${origin}/starting answered 502`);
+});
+
+test("a server that hangs takes its own places only, and its checks end in time", async (t) => {
+  const { db, look } = await bench(t, { checkMs: 300, share: 2 });
+  const slow = await httpServer(t, { "/": () => {} });
+  const fast = await httpServer(t, { "/": json("ok") });
+  const spec = dag("d", {}, (d) => {
+    for (let i = 0; i < 10; i++) d.sensor(`slow${i}`, httpSensor({ url: `${slow.origin}/` }), { priority: 9 });
+    d.sensor("fast", httpSensor({ url: `${fast.origin}/` }));
+  }).spec;
+  await deploy(db, spec);
+  const run = await createRun(db, { dagId: "d", by: "test" });
+  for (let i = 0; i < 400 && (await statesOf(db, run.id)).tasks.fast !== "success"; i++) await look.once();
+  t.is((await statesOf(db, run.id)).tasks.fast, "success");
+  t.is(slow.seen.length, 2);
+  for (let i = 0; i < 400 && (await waitOf(db))?.polls === 0; i++) {
+    await look.once();
+    await new Promise((next) => setTimeout(next, 5));
+  }
+  const notes = await db.query("select note from task_wait where polls > 0 limit 1");
+  t.regex(notes.rows[0]?.note, /the check failed: .*timeout/);
+});
+
+test("checks under way when the scheduler stops are given back at once", async (t) => {
+  const { db, look } = await bench(t);
+  const { origin, seen } = await httpServer(t, { "/": () => {} });
+  const spec = dag("d", {}, (d) => {
+    d.sensor("slow", httpSensor({ url: `${origin}/` }));
+  }).spec;
+  await deploy(db, spec);
+  await createRun(db, { dagId: "d", by: "test" });
+  while (seen.length === 0) await look.once();
+  await look.stop();
+  const wait = await db.query("select wake_at <= now() as due, lease, polls from task_wait");
+  t.deepEqual(wait.rows, [{ due: true, lease: null, polls: 0 }]);
 });
 
 test("a person's answer ends the wait: approved with its value, rejected skipped or failed; once, and by who may", async (t) => {
