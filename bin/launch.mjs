@@ -9,6 +9,7 @@ const SCRIPTS = {
   bench: ["bench/run.ts"],
   sim: ["test/simulation/main.ts"],
   guards: ["scripts/guards.ts"],
+  chaos: ["test/chaos/main.ts"],
 };
 
 const [task, ...args] = process.argv.slice(2);

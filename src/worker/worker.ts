@@ -24,6 +24,8 @@ export interface WorkerOptions extends ExecutorOptions {
   database: Database;
   /** Operators at once in the host. */
   operatorSlots?: number;
+  /** The machine it says it is on. Default: this one. */
+  hostId?: string;
   /** Tells the worker's operator what went wrong around tasks, one line each. */
   warn?: (message: string) => void;
 }
@@ -50,7 +52,7 @@ const FAREWELL_MS = 5000;
 
 /** Starts a worker in this process. Resolves when it is registered; throws what makes that impossible for good. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  const running = new RunningWorker(options, await workerMarker(), await hostId());
+  const running = new RunningWorker(options, await workerMarker(), options.hostId ?? (await hostId()));
   await running.start();
   return running;
 }
@@ -86,7 +88,8 @@ class RunningWorker implements Worker {
     });
     this.#core = new WorkerCore({
       database,
-      identity: { hostId, pid: identity.pid, pidStartedAt: identity.startedAt, marker: value },
+      identity: { hostId, pid: identity.pid, pidStartedAt: identity.startedAt, marker: value, queues: config.queues },
+      drainMs: config.drainSeconds * 1000,
       slots: { functions: config.runners, operators: options.operatorSlots ?? OPERATOR_SLOTS },
       masker,
       backlog: new LogBacklog(join(this.#folder, "logs.jsonl")),
