@@ -26,9 +26,9 @@ export const FOLDER_PREFIX = "qflow-test-";
 
 const START_TIMEOUT_MS = 120_000;
 
-/** The server of this test run, started when nobody has asked yet. */
-export async function sharedPostgres(): Promise<SharedPostgres> {
-  const runner = await identify(process.ppid);
+/** The server of a test run, started when nobody has asked yet; it lives as long as the process `runnerPid`. */
+export async function sharedPostgres(runnerPid = process.ppid): Promise<SharedPostgres> {
+  const runner = await identify(runnerPid);
   if (runner === null) throw new Error("the test runner is gone");
   const folder = join(tmpdir(), `${FOLDER_PREFIX}${runner.pid}-${runner.startedAt}`);
   // Making the folder is the lock: exactly one test file succeeds and starts the host.
