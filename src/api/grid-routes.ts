@@ -46,7 +46,7 @@ const getOne = route({
       dag_id: params.dag_id,
       tasks: rows.tasks,
       runs: rows.runs.map(runColumn),
-      next: rows.runs.length === query.limit ? (rows.runs.at(-1)?.id ?? null) : null,
+      next: rows.more ? (rows.runs.at(-1)?.id ?? null) : null,
     };
   },
 });

@@ -88,6 +88,20 @@ const BROKEN: Record<string, [string, RegExp]> = {
     'import { execFileSync } from "node:child_process";\nexecFileSync("id");',
     /^2:DAG_LOAD_FAILED: a DAG file may not/,
   ],
+  forks: [
+    'import { fork } from "node:child_process";\nfork("x.js");',
+    /^2:DAG_LOAD_FAILED: a DAG file may not .* start processes/,
+  ],
+  threads: [
+    'import { Worker } from "node:worker_threads";\nnew Worker("for (;;) {}", { eval: true });',
+    /^2:DAG_LOAD_FAILED: a DAG file may not .* start processes/,
+  ],
+  kills: ['process.kill(process.ppid, "SIGKILL");', /^1:DAG_LOAD_FAILED: a DAG file may not end or change its process/],
+  leaves: ["process.disconnect();", /DAG_LOAD_FAILED: ended the process that loaded it/],
+  recursion: [
+    "const f = (): number => f() + 1;\nf();",
+    /^1:DAG_LOAD_FAILED: RangeError: Maximum call stack size exceeded/,
+  ],
   network: [
     'await fetch("http://127.0.0.1:8080/");',
     /DAG_LOAD_FAILED: TypeError: fetch failed: a DAG file may not use the network/,
@@ -137,11 +151,12 @@ test("an endless loop and a promise that never settles hurt only their file", as
   const dir = await folderWith(t, {
     "a_loop.ts": "for (;;) {}",
     "b_wait.ts": "await new Promise(() => {});",
+    "c_regex.ts": '/^(a+)+$/.test(`${"a".repeat(60)}b`);',
     "e_good.ts": dagText("good"),
   });
   const loaded = await loadDags(dir, { sandbox });
   t.deepEqual(idsOf(loaded), ["good"]);
-  t.deepEqual(Object.keys(errorsOf(loaded)), ["a_loop.ts", "b_wait.ts"]);
+  t.deepEqual(Object.keys(errorsOf(loaded)), ["a_loop.ts", "b_wait.ts", "c_regex.ts"]);
   for (const error of Object.values(errorsOf(loaded))) t.regex(error, /DAG_LOAD_FAILED: was not loaded within 4 s/);
 });
 
@@ -151,11 +166,12 @@ test("too much memory hurts only its file, on the heap or beside it", async (t) 
   const dir = await folderWith(t, {
     "c_heap.ts": "const all: number[][] = [];\nfor (;;) all.push(new Array(1e6).fill(1.5));",
     "d_buffers.ts": "const all: Buffer[] = [];\nfor (;;) all.push(Buffer.alloc(5e7, 1));",
+    "d_ten.ts": "export const ten = Buffer.alloc(1e10, 1);",
     "e_good.ts": dagText("good"),
   });
   const loaded = await loadDags(dir, { sandbox });
   t.deepEqual(idsOf(loaded), ["good"]);
-  t.deepEqual(Object.keys(errorsOf(loaded)), ["c_heap.ts", "d_buffers.ts"]);
+  t.deepEqual(Object.keys(errorsOf(loaded)), ["c_heap.ts", "d_buffers.ts", "d_ten.ts"]);
   for (const error of Object.values(errorsOf(loaded))) t.regex(error, /needed more than 100 MB of memory to load/);
 });
 

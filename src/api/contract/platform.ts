@@ -89,6 +89,8 @@ const gridTask = z.object({
   emits: z.array(z.string()),
   /** False where only older runs have it. */
   in_latest: z.boolean(),
+  /** The innermost group it is in; its id starts with the group's and a dot. */
+  group: z.string().nullable(),
 });
 
 /** A cell: one task in one run. A mapped task is one cell with the worst state and counts by state. */

@@ -13,6 +13,8 @@ export interface GridTaskRow {
   readonly reads: string[];
   readonly emits: string[];
   readonly in_latest: boolean;
+  /** The innermost group it is in, or null. */
+  readonly group: string | null;
 }
 
 /** A cell: a task in a run. */
@@ -45,7 +47,12 @@ export interface GridRunRow {
 export interface GridRows {
   readonly tasks: GridTaskRow[];
   readonly runs: GridRunRow[];
+  /** Whether there are older runs. */
+  readonly more: boolean;
 }
+
+/** Cells of one page, about: a DAG of thousands of tasks gets fewer runs a page, never none. */
+const PAGE_CELLS = 50_000;
 
 /** States of a mapped task from what matters most to what matters least: the cell shows the first that occurs. */
 const WORST_FIRST =
@@ -54,7 +61,9 @@ const WORST_FIRST =
 const GRID_SQL = `
   with runs as (
     select r.*, v.number from dag_run r join dag_version v on v.id = r.version_id
-    where r.dag_id = $1 and ($2::bigint is null or r.id < $2) order by r.id desc limit $3
+    where r.dag_id = $1 and ($2::bigint is null or r.id < $2) order by r.id desc
+    limit (select least($3, 1 + ${PAGE_CELLS} / greatest(count(*), 1)) from dag d join task_def t on t.version_id = d.version_id
+      where d.dag_id = $1)
   ), counted as (
     select i.dag_run_id, i.task_id, i.state, count(*) as n, bool_or(i.map_index >= 0) as mapped, max(i.try_number) as try_number,
            min(i.started_at) as started_at, max(i.ended_at) as ended_at
@@ -79,7 +88,7 @@ const GRID_SQL = `
             'operator_name', coalesce(task -> 'operator' ->> 'name', task ->> 'kind'),
             'is_mapped', task ->> 'kind' = 'map' or task ->> 'mapOver' is not null,
             'upstream', task -> 'upstream', 'downstream', task -> 'downstream', 'reads', task -> 'reads', 'emits', task -> 'emits',
-            'in_latest', in_latest) order by in_latest desc, (task -> 'index')::int, task ->> 'taskId'), '[]') from tasks) as tasks,
+            'in_latest', in_latest, 'group', task ->> 'group') order by in_latest desc, (task -> 'index')::int, task ->> 'taskId'), '[]') from tasks) as tasks,
          (select coalesce(json_agg(json_build_object(
             'id', r.id::text, 'dag_run_id', r.run_id, 'state', r.state, 'kind', r.kind, 'logical_date', r.logical_date,
             'run_after', r.run_after, 'start_date', r.started_at, 'end_date', r.ended_at,
@@ -87,12 +96,13 @@ const GRID_SQL = `
             'version_number', r.number, 'note', r.note,
             'cells', (select coalesce(json_agg(json_build_object('task_id', c.task_id, 'state', c.state, 'try_number', c.try_number,
                'start_date', c.start_date, 'end_date', c.end_date, 'mapped', c.mapped) order by c.task_id), '[]')
-               from cells c where c.dag_run_id = r.id)) order by r.id desc), '[]') from runs r) as runs
+               from cells c where c.dag_run_id = r.id)) order by r.id desc), '[]') from runs r) as runs,
+         exists (select from dag_run r where r.dag_id = $1 and r.id < (select min(id) from runs)) as more
   from dag where dag_id = $1`;
 
 /** The newest `limit` runs older than run `before` (its internal id; null = the newest of all). Throws NOT_FOUND. */
 export async function getGrid(sql: Sql, dagId: string, before: string | null, limit: number): Promise<GridRows> {
-  const found = await sql.query<{ tasks: GridTaskRow[]; runs: GridRunRow[] }>(GRID_SQL, [dagId, before, limit]);
+  const found = await sql.query<GridRows>(GRID_SQL, [dagId, before, limit]);
   const row = found.rows[0];
   if (!row) throw new QflowError("NOT_FOUND", `The Dag with ID: \`${dagId}\` was not found`);
   return row;
