@@ -533,6 +533,17 @@ create table report_ledger (
   constraint report_ledger_pkey PRIMARY KEY (report, partition)
 );
 
+create table scheduler (
+  scheduler_id uuid not null,
+  host_id text not null,
+  pid integer not null,
+  version text not null,
+  started_at timestamp with time zone not null default now(),
+  looked_at timestamp with time zone not null default now(),
+  look_ms integer not null default 0,
+  constraint scheduler_pkey PRIMARY KEY (scheduler_id)
+);
+
 create table setting (
   key text not null,
   value jsonb not null,
@@ -686,8 +697,7 @@ END - priority),
   deadline jsonb,
   constraint task_instance_dag_run_id_fkey FOREIGN KEY (dag_run_id) REFERENCES dag_run(id) ON DELETE CASCADE,
   constraint task_instance_dag_run_id_task_index_map_index_key UNIQUE (dag_run_id, task_index, map_index),
-  constraint task_instance_pkey PRIMARY KEY (id),
-  constraint task_instance_state_check CHECK ((state = ANY (ARRAY['none'::text, 'scheduled'::text, 'queued'::text, 'running'::text, 'up_for_retry'::text, 'up_for_reschedule'::text, 'deferred'::text, 'success'::text, 'failed'::text, 'skipped'::text, 'upstream_failed'::text, 'removed'::text])))
+  constraint task_instance_pkey PRIMARY KEY (id)
 );
 
 create table task_wait (
@@ -836,10 +846,10 @@ CREATE TRIGGER dag_run_started AFTER UPDATE OF started_at ON public.dag_run FOR 
 CREATE TRIGGER dag_run_wakes AFTER UPDATE OF state ON public.dag_run FOR EACH ROW WHEN (((new.state = ANY (ARRAY['success'::text, 'failed'::text])) AND (old.state <> new.state))) EXECUTE FUNCTION wake_run_waits();
 CREATE TRIGGER dataset_event_wakes AFTER INSERT ON public.dataset_event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION wake_dataset_waits();
 CREATE TRIGGER import_error_told AFTER INSERT OR UPDATE OF message ON public.import_error FOR EACH ROW EXECUTE FUNCTION tell_import_error();
-CREATE TRIGGER task_instance_births BEFORE INSERT ON public.task_instance FOR EACH ROW WHEN ((new.state <> 'none'::text)) EXECUTE FUNCTION refuse_move();
+CREATE TRIGGER task_instance_births AFTER INSERT ON public.task_instance FOR EACH ROW WHEN ((new.state <> 'none'::text)) EXECUTE FUNCTION refuse_move();
 CREATE TRIGGER task_instance_deadline AFTER INSERT OR UPDATE OF state ON public.task_instance FOR EACH ROW WHEN ((new.deadline IS NOT NULL)) EXECUTE FUNCTION track_deadline();
 CREATE TRIGGER task_instance_failed AFTER UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['failed'::text, 'up_for_retry'::text])))) EXECUTE FUNCTION tell_task();
-CREATE TRIGGER task_instance_moves BEFORE UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state <> new.state) AND (((old.state || '>'::text) || new.state) <> ALL (ARRAY['none>scheduled'::text, 'none>queued'::text, 'none>skipped'::text, 'none>upstream_failed'::text, 'none>failed'::text, 'none>success'::text, 'none>removed'::text, 'scheduled>queued'::text, 'scheduled>skipped'::text, 'scheduled>failed'::text, 'queued>running'::text, 'queued>skipped'::text, 'queued>failed'::text, 'queued>deferred'::text, 'running>success'::text, 'running>failed'::text, 'running>skipped'::text, 'running>up_for_retry'::text, 'running>queued'::text, 'running>up_for_reschedule'::text, 'up_for_reschedule>queued'::text, 'up_for_reschedule>skipped'::text, 'up_for_reschedule>failed'::text, 'deferred>success'::text, 'deferred>failed'::text, 'deferred>skipped'::text, 'up_for_retry>queued'::text, 'up_for_retry>skipped'::text, 'success>none'::text, 'failed>none'::text, 'skipped>none'::text, 'upstream_failed>none'::text, 'removed>none'::text])))) EXECUTE FUNCTION refuse_move();
+CREATE TRIGGER task_instance_moves AFTER UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state <> new.state) AND (NOT legal_move(old.state, new.state)))) EXECUTE FUNCTION refuse_move();
 CREATE TRIGGER task_instance_waits AFTER UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state = ANY (ARRAY['deferred'::text, 'up_for_reschedule'::text, 'queued'::text])) AND (new.state <> ALL (ARRAY['queued'::text, 'running'::text, 'deferred'::text])))) EXECUTE FUNCTION end_wait();
 CREATE TRIGGER variable_changes AFTER INSERT OR DELETE OR UPDATE ON public.variable FOR EACH STATEMENT EXECUTE FUNCTION count_secret_change();
 
@@ -1095,6 +1105,31 @@ AS $function$
           where o.dataset_id = p_dataset_id and o.direction = 'out' and r.attempt_id is not null)
   ) w
   order by w.attempt_id, w.row_count desc nulls last, w.at desc
+$function$;
+CREATE OR REPLACE FUNCTION public.check_identity()
+ RETURNS text
+ LANGUAGE plpgsql
+AS $function$
+declare
+  known jsonb;
+  present jsonb := database_identity();
+  reason text;
+begin
+  select value into known from setting where key = 'identity' for no key update;
+  if known = present then
+    return null;
+  end if;
+  insert into setting (key, value) values ('identity', present)
+  on conflict (key) do update set value = excluded.value, updated_at = now();
+  if known is null then
+    return null;
+  end if;
+  reason := case when known ->> 'system' <> present ->> 'system' then 'it is on another database server'
+    when known ->> 'database' <> present ->> 'database' then 'it is a copy, or restored from a backup'
+    else 'its server was restored to a point in time' end;
+  perform start_epoch((select value::text::bigint from setting where key = 'epoch'), reason);
+  return reason;
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.checked_choices(p_outcomes jsonb)
  RETURNS jsonb
@@ -1354,6 +1389,15 @@ begin
   return run.id;
 end
 $function$;
+CREATE OR REPLACE FUNCTION public.database_identity()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select jsonb_build_object('system', (select system_identifier::text from pg_control_system()),
+    'database', (select oid::text from pg_database where datname = current_database()),
+    'timeline', (select timeline_id from pg_control_checkpoint()))
+$function$;
 CREATE OR REPLACE FUNCTION public.dataset_lock()
  RETURNS bigint
  LANGUAGE sql
@@ -1369,10 +1413,11 @@ AS $function$
 $function$;
 CREATE OR REPLACE FUNCTION public.decide(rule text, total integer, success integer, failed integer, skipped integer, upstream_failed integer)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
 AS $function$
-  select case
+begin
+  return case
     when total = 0 or rule = 'always' then 'queued'
     when rule = 'one_success' and success > 0 then 'queued'
     when rule = 'one_failed' and failed + upstream_failed > 0 then 'queued'
@@ -1391,7 +1436,8 @@ AS $function$
     when rule = 'none_failed_min_one_success' then
       case when failed + upstream_failed > 0 then 'upstream_failed' when skipped = total then 'skipped' else 'queued' end
     when rule = 'none_skipped' then case when skipped > 0 then 'skipped' else 'queued' end
-  end
+  end;
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.decide_teardown(p_run bigint, p_version bigint, p_index integer)
  RETURNS text
@@ -1484,10 +1530,11 @@ end
 $function$;
 CREATE OR REPLACE FUNCTION public.ended_state(o jsonb, revoked text, t task_instance, def task_def)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
 AS $function$
-  select case
+begin
+  return case
     when o ->> 'state' in ('success', 'skipped') then o ->> 'state'
     when revoked = 'cancelled' then 'failed'
     when o ->> 'state' = 'up_for_reschedule' then 'up_for_reschedule'
@@ -1497,7 +1544,8 @@ AS $function$
     when o ->> 'retry' = 'fatal' then 'failed'
     when t.try_number - t.uncounted_tries <= def.retries then 'up_for_retry'
     else 'failed'
-  end
+  end;
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.ensure_partitions()
  RETURNS void
@@ -1820,9 +1868,11 @@ AS $function$
 $function$;
 CREATE OR REPLACE FUNCTION public.infra_delay(failures integer)
  RETURNS interval
- LANGUAGE sql
+ LANGUAGE plpgsql
 AS $function$
-  select make_interval(secs => least(60, power(2, least(failures, 6))) * (0.5 + random() / 2))
+begin
+  return make_interval(secs => least(60, power(2, least(failures, 6))) * (0.5 + random() / 2));
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.infra_limit()
  RETURNS integer
@@ -1921,6 +1971,23 @@ AS $function$
   join task_attempt a on a.attempt_id = w.attempt_id
   join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
   join dag_run r on r.id = t.dag_run_id
+$function$;
+CREATE OR REPLACE FUNCTION public.legal_move(from_state text, to_state text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+begin
+  return from_state || '>' || to_state = any (array[
+    'none>scheduled', 'none>queued', 'none>skipped', 'none>upstream_failed', 'none>failed', 'none>success', 'none>removed',
+    'scheduled>queued', 'scheduled>skipped', 'scheduled>failed',
+    'queued>running', 'queued>skipped', 'queued>failed', 'queued>deferred',
+    'running>success', 'running>failed', 'running>skipped', 'running>up_for_retry', 'running>queued',
+    'running>up_for_reschedule', 'up_for_reschedule>queued', 'up_for_reschedule>skipped', 'up_for_reschedule>failed',
+    'deferred>success', 'deferred>failed', 'deferred>skipped',
+    'up_for_retry>queued', 'up_for_retry>skipped',
+    'success>none', 'failed>none', 'skipped>none', 'upstream_failed>none', 'removed>none']);
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.lock_run(p_run bigint)
  RETURNS void
@@ -2273,11 +2340,13 @@ AS $function$
 $function$;
 CREATE OR REPLACE FUNCTION public.poke_delay(def task_def, polls integer)
  RETURNS interval
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
 AS $function$
-  select make_interval(secs => least((def.sensor ->> 'maxMs')::double precision, (def.sensor ->> 'everyMs')::double precision
-    * power((def.sensor ->> 'factor')::double precision, least(polls, 60) - 1)) / 1000.0)
+begin
+  return make_interval(secs => least((def.sensor ->> 'maxMs')::double precision, (def.sensor ->> 'everyMs')::double precision
+    * power((def.sensor ->> 'factor')::double precision, least(polls, 60) - 1)) / 1000.0);
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.propagate(p_ended bigint[], p_undecided bigint[], OUT queued integer, OUT closed integer)
  RETURNS record
@@ -2545,10 +2614,12 @@ end
 $function$;
 CREATE OR REPLACE FUNCTION public.retry_delay(def task_def, failures integer)
  RETURNS interval
- LANGUAGE sql
+ LANGUAGE plpgsql
 AS $function$
-  select make_interval(secs => least(def.retry_max_ms, def.retry_delay_ms * power(def.retry_factor, least(failures, 60) - 1))
-    / 1000.0 * case def.retry_jitter when 'full' then random() else 1 end)
+begin
+  return make_interval(secs => least(def.retry_max_ms, def.retry_delay_ms * power(def.retry_factor, least(failures, 60) - 1))
+    / 1000.0 * case def.retry_jitter when 'full' then random() else 1 end);
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.revoke_instances(p_run bigint, p_ids bigint[])
  RETURNS integer
@@ -2751,6 +2822,26 @@ AS $function$
   )
   insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id)
   select id, dag_run_id, 'queued', 'running', attempt_id from moved
+$function$;
+CREATE OR REPLACE FUNCTION public.start_epoch(p_epoch bigint, p_reason text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+declare
+  epoch bigint;
+begin
+  select value::text::bigint into epoch from setting where key = 'epoch' for no key update;
+  if epoch is distinct from p_epoch then
+    return epoch;
+  end if;
+  update setting set value = to_jsonb(epoch + 1), updated_at = now() where key = 'epoch';
+  update worker set state = 'lost', ended_at = now() where state in ('active', 'draining');
+  delete from leader_lease;
+  delete from scheduler;
+  insert into audit_log (actor, action, details)
+  values ('qflow', 'database.restored', jsonb_build_object('epoch', epoch + 1, 'reason', p_reason));
+  return epoch + 1;
+end
 $function$;
 CREATE OR REPLACE FUNCTION public.start_runs(p_dag text)
  RETURNS integer

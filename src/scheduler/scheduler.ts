@@ -4,6 +4,7 @@ import { messageOf, QflowError } from "../errors.ts";
 import type { Database } from "../metadata/database.ts";
 import { nextTickInMs, startableDags } from "../metadata/due-dags.ts";
 import { hostId } from "../metadata/host-identity.ts";
+import { fireDeadlines } from "../metadata/deadlines.ts";
 import { listen } from "../metadata/listen.ts";
 import { ensurePartitions } from "../metadata/partitions.ts";
 import { revokeTimedOut } from "../metadata/rescue.ts";
@@ -126,6 +127,7 @@ export class Look {
       if (queued > 0) await wakeWith(this.#database, "qflow_work");
       sooner(nextInMs);
     };
+    const deadlines = async () => sooner((await fireDeadlines(this.#database)).nextInMs);
     const steps = [
       dueRuns,
       () => this.#datasetRuns(),
@@ -134,6 +136,7 @@ export class Look {
       retries,
       () => revokeTimedOut(this.#database),
       () => expireClocks(this.#database),
+      deadlines,
       () => this.#lostWorkers(),
       () => this.#partitions(),
     ];

@@ -8,6 +8,7 @@ import { findViolations, INVARIANTS } from "../../metadata/invariants.ts";
 import { checkSchema, migrate } from "../../metadata/migrate.ts";
 import { findConnection } from "../../metadata/secrets/find-connection.ts";
 import { withRetry } from "../../metadata/transient.ts";
+import { startSender } from "../../notifications/index.ts";
 import { startScheduler } from "../../scheduler/index.ts";
 import { runWorker } from "../../worker/index.ts";
 import { keepDagsStored } from "../dag-loader.ts";
@@ -107,10 +108,17 @@ async function runScheduler(database: Database, config: Config): Promise<void> {
     warn: logLine,
     connection: (id) => findConnection(database, config, id),
   });
+  const sender = startSender({
+    database,
+    connection: (id) => findConnection(database, config, id),
+    baseUrl: `http://${config.host}:${config.port}`,
+    warn: logLine,
+  });
   const dags = await keepDagsStored(database, config, logLine);
   logLine("the scheduler runs");
   await stopped;
   await dags.close();
+  await sender.stop();
   await scheduler.stop();
 }
 
