@@ -1,23 +1,31 @@
 -- Recording how attempts ended. An outcome is an object as in AttemptOutcome of src/metadata/work-types.ts.
 
+-- What only some outcomes need is plpgsql: a function in SQL would be prepared with the statement at every call.
+
 -- Infrastructure failures that are forgiven before the task fails.
 create function infra_limit() returns integer language sql immutable as 'select 10';
 
 -- Delay before the next try after `failures` counted ones: exponential, capped, with full jitter where asked.
-create function retry_delay(def task_def, failures integer) returns interval language sql volatile as $$
-  select make_interval(secs => least(def.retry_max_ms, def.retry_delay_ms * power(def.retry_factor, least(failures, 60) - 1))
-    / 1000.0 * case def.retry_jitter when 'full' then random() else 1 end)
+create function retry_delay(def task_def, failures integer) returns interval language plpgsql volatile as $$
+begin
+  return make_interval(secs => least(def.retry_max_ms, def.retry_delay_ms * power(def.retry_factor, least(failures, 60) - 1))
+    / 1000.0 * case def.retry_jitter when 'full' then random() else 1 end);
+end
 $$;
 
 -- Delay after an infrastructure failure, the task's `failures`-th before: 1 s doubling to 60 s, half of it jitter.
-create function infra_delay(failures integer) returns interval language sql volatile as $$
-  select make_interval(secs => least(60, power(2, least(failures, 6))) * (0.5 + random() / 2))
+create function infra_delay(failures integer) returns interval language plpgsql volatile as $$
+begin
+  return make_interval(secs => least(60, power(2, least(failures, 6))) * (0.5 + random() / 2));
+end
 $$;
 
 -- Delay before a sensor's function is called again after it said "not yet" `polls` times: grows where the sensor says so.
-create function poke_delay(def task_def, polls integer) returns interval language sql immutable as $$
-  select make_interval(secs => least((def.sensor ->> 'maxMs')::double precision, (def.sensor ->> 'everyMs')::double precision
-    * power((def.sensor ->> 'factor')::double precision, least(polls, 60) - 1)) / 1000.0)
+create function poke_delay(def task_def, polls integer) returns interval language plpgsql immutable as $$
+begin
+  return make_interval(secs => least((def.sensor ->> 'maxMs')::double precision, (def.sensor ->> 'everyMs')::double precision
+    * power((def.sensor ->> 'factor')::double precision, least(polls, 60) - 1)) / 1000.0);
+end
 $$;
 
 -- The first of the chosen ids or names that is not directly downstream; null where all are.
@@ -33,8 +41,9 @@ create function bad_choice(def task_def, chosen jsonb) returns text language sql
 $$;
 
 -- The state an instance goes to when its attempt ends with outcome `o`.
-create function ended_state(o jsonb, revoked text, t task_instance, def task_def) returns text language sql immutable as $$
-  select case
+create function ended_state(o jsonb, revoked text, t task_instance, def task_def) returns text language plpgsql immutable as $$
+begin
+  return case
     when o ->> 'state' in ('success', 'skipped') then o ->> 'state'
     when revoked = 'cancelled' then 'failed'
     when o ->> 'state' = 'up_for_reschedule' then 'up_for_reschedule'
@@ -44,7 +53,8 @@ create function ended_state(o jsonb, revoked text, t task_instance, def task_def
     when o ->> 'retry' = 'fatal' then 'failed'
     when t.try_number - t.uncounted_tries <= def.retries then 'up_for_retry'
     else 'failed'
-  end
+  end;
+end
 $$;
 
 -- Ends attempts that are still their token's: attempt, instance, history. Returns the attempts this call ended, the instances

@@ -1,4 +1,5 @@
--- The guards of task_instance.state and the trigger rules.
+-- The guards of task_instance.state and the trigger rules. What is asked a row at a time is plpgsql: a function in SQL becomes part of
+-- every statement that calls it, and is prepared with it at every call.
 
 create function refuse_move() returns trigger language plpgsql as $$
 begin
@@ -7,9 +8,10 @@ begin
 end
 $$;
 
--- The pairs are those of src/metadata/task-states.ts; a test compares. The condition is checked without a function call.
-create trigger task_instance_moves before update of state on task_instance for each row
-  when (old.state <> new.state and old.state || '>' || new.state <> all (array[ -- guard: legal-moves
+-- The pairs are those of src/metadata/task-states.ts; a test compares.
+create function legal_move(from_state text, to_state text) returns boolean language plpgsql immutable as $$
+begin
+  return from_state || '>' || to_state = any (array[
     'none>scheduled', 'none>queued', 'none>skipped', 'none>upstream_failed', 'none>failed', 'none>success', 'none>removed',
     'scheduled>queued', 'scheduled>skipped', 'scheduled>failed',
     'queued>running', 'queued>skipped', 'queued>failed', 'queued>deferred',
@@ -17,10 +19,17 @@ create trigger task_instance_moves before update of state on task_instance for e
     'running>up_for_reschedule', 'up_for_reschedule>queued', 'up_for_reschedule>skipped', 'up_for_reschedule>failed',
     'deferred>success', 'deferred>failed', 'deferred>skipped',
     'up_for_retry>queued', 'up_for_retry>skipped',
-    'success>none', 'failed>none', 'skipped>none', 'upstream_failed>none', 'removed>none']))
+    'success>none', 'failed>none', 'skipped>none', 'upstream_failed>none', 'removed>none']);
+end
+$$;
+
+-- After the row and not before: a trigger before an update locks every row once more. The condition is small, because every
+-- statement reads and prepares it anew.
+create trigger task_instance_moves after update of state on task_instance for each row
+  when (old.state <> new.state and not legal_move(old.state, new.state)) -- guard: legal-moves
   execute function refuse_move();
 
-create trigger task_instance_births before insert on task_instance for each row
+create trigger task_instance_births after insert on task_instance for each row
   when (new.state <> 'none')
   execute function refuse_move();
 
@@ -28,8 +37,9 @@ create trigger task_instance_births before insert on task_instance for each row
 -- none (wait), queued, skipped or upstream_failed. The rules one_* are decided by the first upstream that satisfies them,
 -- all others when every upstream has ended. Same as decide() of src/dag/trigger-rules.ts.
 create function decide(rule text, total integer, success integer, failed integer, skipped integer, upstream_failed integer)
-returns text language sql immutable parallel safe as $$
-  select case
+returns text language plpgsql immutable parallel safe as $$
+begin
+  return case
     when total = 0 or rule = 'always' then 'queued'
     when rule = 'one_success' and success > 0 then 'queued'
     when rule = 'one_failed' and failed + upstream_failed > 0 then 'queued'
@@ -48,5 +58,6 @@ returns text language sql immutable parallel safe as $$
     when rule = 'none_failed_min_one_success' then
       case when failed + upstream_failed > 0 then 'upstream_failed' when skipped = total then 'skipped' else 'queued' end
     when rule = 'none_skipped' then case when skipped > 0 then 'skipped' else 'queued' end
-  end
+  end;
+end
 $$;
