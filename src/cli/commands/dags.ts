@@ -13,6 +13,7 @@ import { instant } from "../text.ts";
 import { withDags } from "../with-dags.ts";
 import { withScratchDatabase } from "../with-database.ts";
 import { addPlanCommand } from "./dag-plan.ts";
+import { addPreviewCommand } from "./dag-preview.ts";
 import { addRunCommands } from "./dag-runs.ts";
 import { addScheduleCommands } from "./dag-schedules.ts";
 import { dagExplain } from "./explain.ts";
@@ -65,6 +66,7 @@ export function dagCommands(program: Command, context: () => CommandContext): vo
   addRunCommands(dags, context);
   addScheduleCommands(dags, context);
   addPlanCommand(dags, context);
+  addPreviewCommand(dags, context);
   dagExplain(dags, context);
 }
 
