@@ -32,6 +32,10 @@ const schema = z.object({
   /** Seconds after which a batch that lacks a file is loaded with what it has. */
   batchGraceSeconds: z.number().min(0),
   runners: z.number().int().min(1),
+  /** Queues that a worker serves. */
+  queues: z.array(z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/)).min(1),
+  /** How long a worker that is told to stop waits for what runs. */
+  drainSeconds: z.number().min(0),
   spark: sparkSchema.nullable(),
   /** Most warm Spark drivers of a worker at once (0 = every application gets its own), and the seconds after which an idle one is stopped. */
   sparkDrivers: z.number().int().min(0),
@@ -73,6 +77,8 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     timezone: env.QFLOW_TIMEZONE ?? "Africa/Cairo",
     batchGraceSeconds: numberFrom(env.QFLOW_BATCH_GRACE, 30),
     runners: numberFrom(env.QFLOW_RUNNERS, 4),
+    queues: (env.QFLOW_QUEUES ?? "default").split(",").map((name) => name.trim()),
+    drainSeconds: numberFrom(env.QFLOW_DRAIN, 60),
     spark: sparkFrom(env),
     sparkDrivers: numberFrom(env.QFLOW_SPARK_DRIVERS, 1),
     sparkIdleSeconds: numberFrom(env.QFLOW_SPARK_IDLE, 1800),

@@ -12,6 +12,8 @@ export interface WorkerIdentity {
   readonly pidStartedAt: string;
   /** Environment marker its child processes carry. */
   readonly marker: string;
+  /** It claims only tasks of these queues; `default` unless set. */
+  readonly queues?: readonly string[];
 }
 
 /** Why an attempt must end: `fenced` = the task is no longer its own. */

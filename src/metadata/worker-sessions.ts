@@ -11,9 +11,16 @@ export const HEARTBEAT_SECONDS = 5;
 /** Opens a session; its lease starts now. */
 export async function registerWorker(sql: Sql, identity: WorkerIdentity): Promise<{ workerId: string }> {
   const result = await sql.query<{ worker_id: string }>(
-    `insert into worker (host_id, pid, pid_started_at, marker, lease_expires_at)
-     values ($1, $2, $3, $4, now() + make_interval(secs => $5)) returning worker_id`,
-    [identity.hostId, identity.pid, identity.pidStartedAt, identity.marker, LEASE_SECONDS],
+    `insert into worker (host_id, pid, pid_started_at, marker, queues, lease_expires_at)
+     values ($1, $2, $3, $4, $5, now() + make_interval(secs => $6)) returning worker_id`,
+    [
+      identity.hostId,
+      identity.pid,
+      identity.pidStartedAt,
+      identity.marker,
+      identity.queues ?? ["default"],
+      LEASE_SECONDS,
+    ],
   );
   return { workerId: result.rows[0]?.worker_id as string };
 }

@@ -23,7 +23,6 @@ import type { Masker } from "./mask.ts";
 import { Session } from "./session.ts";
 import { within } from "./within.ts";
 
-/** How long a draining worker waits for what runs. */
 const DRAIN_MS = 60_000;
 /** How long a stopping worker waits for attempts it hands back; longer than the ladder of an operator takes. */
 const HAND_BACK_MS = 45_000;
@@ -36,6 +35,8 @@ const LAST_WORDS_MS = 15_000;
 export interface CoreOptions {
   readonly database: Database;
   readonly identity: WorkerIdentity;
+  /** How long it waits for what runs when it drains, in milliseconds. Default: a minute. */
+  readonly drainMs?: number;
   /** Attempts at once. */
   readonly slots: Capacity;
   readonly masker: Masker;
@@ -95,7 +96,7 @@ export class WorkerCore {
   }
 
   /**
-   * Claims nothing more, waits for what runs until `hurry` resolves or a minute has passed, hands the rest back, and tells the
+   * Claims nothing more, waits for what runs until `hurry` resolves or `drainMs` have passed, hands the rest back, and tells the
    * last outcomes. Goes on without the database when that does not answer: the lease will tell.
    */
   async drain(hurry: Promise<void>): Promise<void> {
@@ -104,7 +105,7 @@ export class WorkerCore {
     const told = drainWorker(this.#options.database, this.session.workerId);
     await within(Promise.all([told, this.claims.callEnded()]), FAREWELL_MS);
     const idle = this.#untilIdle();
-    await within(Promise.race([idle, hurry]), DRAIN_MS);
+    await within(Promise.race([idle, hurry]), this.#options.drainMs ?? DRAIN_MS);
     this.#handsBack = true;
     this.attempts.stopAll("shutdown");
     await within(idle, HAND_BACK_MS);

@@ -1,11 +1,12 @@
-/** `qflow scheduler | worker | api | db …`: the processes of a platform, and its database. */
+/** `qflow scheduler | worker | api`: the processes of a platform. */
 import type { Command } from "commander";
 import { startApi } from "../../api/server.ts";
-import type { Config } from "../../config.ts";
-import { messageOf, QflowError } from "../../errors.ts";
+import { type Config, loadConfig } from "../../config.ts";
+import { messageOf, type QflowError } from "../../errors.ts";
 import { type Database, openDatabase } from "../../metadata/database.ts";
-import { findViolations, INVARIANTS } from "../../metadata/invariants.ts";
-import { checkSchema, migrate } from "../../metadata/migrate.ts";
+import { watchInstallation } from "../../metadata/installation.ts";
+import { migrate } from "../../metadata/migrate.ts";
+import { retentionPolicy } from "../../metadata/retention.ts";
 import { findConnection } from "../../metadata/secrets/find-connection.ts";
 import { withRetry } from "../../metadata/transient.ts";
 import { startSender } from "../../notifications/index.ts";
@@ -13,13 +14,17 @@ import { startScheduler } from "../../scheduler/index.ts";
 import { runWorker } from "../../worker/index.ts";
 import { keepDagsStored } from "../dag-loader.ts";
 import { say } from "../output.ts";
-import type { CommandContext } from "../program.ts";
+import { type CommandContext, wholeNumber } from "../program.ts";
 import { untilSignal } from "../signals.ts";
 import { ensureWebClient } from "../web-client.ts";
 import { withPostgres } from "../with-engines.ts";
 
-/** Connections of each process to the database. */
-const CONNECTIONS = { scheduler: 6, worker: 8, api: 10, migrator: 2 };
+/** Connections of each process to the database, and how long it lets a statement take and wait for a lock, in milliseconds. */
+const LIMITS = {
+  scheduler: { max: 8, statementMs: 30_000, lockMs: 5_000 },
+  worker: { max: 8, statementMs: 30_000, lockMs: 5_000 },
+  api: { max: 10, statementMs: 15_000, lockMs: 3_000 },
+};
 
 /** With growing pauses of up to 5 s: about a minute. */
 const START_TRIES = 20;
@@ -33,8 +38,13 @@ export function processCommands(program: Command, context: () => CommandContext)
   program
     .command("worker")
     .description("claim and run tasks; TERM drains, a second TERM stops now")
-    .action(() =>
-      withProcessDatabase(context(), "worker", (database, config) => runWorker({ database, config, warn: logLine })),
+    .option("--queues <names>", "only tasks of these queues, separated by commas (QFLOW_QUEUES)")
+    .option("--slots <n>", "task functions at once (QFLOW_RUNNERS)", wholeNumber("--slots"))
+    .option("--drain <seconds>", "how long TERM waits for what runs (QFLOW_DRAIN)", wholeNumber("--drain"))
+    .action((options: WorkerCommandOptions) =>
+      withProcessDatabase(workerContext(context(), options), "worker", (database, config, outdated) =>
+        runWorker({ database, config, warn: logLine, stopWhen: outdated }),
+      ),
     );
   program
     .command("api")
@@ -43,69 +53,67 @@ export function processCommands(program: Command, context: () => CommandContext)
       await ensureWebClient();
       await withProcessDatabase(context(), "api", runApi);
     });
-
-  const db = program.command("db").description("qflow's own database");
-  db.command("migrate")
-    .description("bring it to the schema of this installation")
-    .action(() =>
-      withOwnDatabase(context(), async (database) => {
-        const { applied, total } = await migrate(database);
-        say(applied.length === 0 ? `Up to date: ${total} migrations.` : `Applied ${applied.join(", ")}.`);
-      }),
-    );
-  db.command("check")
-    .description("whether this installation and the database fit, and what is in it holds together")
-    .action(() =>
-      withOwnDatabase(context(), async (database) => {
-        await checkSchema(database);
-        say("The database has the schema of this installation.");
-        await checkInvariants(database);
-      }),
-    );
 }
 
-async function checkInvariants(database: Database): Promise<void> {
-  const violations = await findViolations(database);
-  for (const { invariant, problem, subject } of violations) say(`${invariant}: ${problem}: ${subject}`);
-  if (violations.length > 0) throw new QflowError("INVARIANT_BROKEN", `${violations.length} rows break an invariant`);
-  say(`All ${INVARIANTS.length} invariants hold.`);
+interface WorkerCommandOptions {
+  queues?: string;
+  slots?: number;
+  drain?: number;
 }
 
-function withOwnDatabase(context: CommandContext, work: (database: Database) => Promise<void>): Promise<void> {
-  return withPostgres(context, async (url) => {
-    const database = openDatabase(url, { max: CONNECTIONS.migrator, applicationName: "qflow-db" });
-    try {
-      await work(database);
-    } finally {
-      await database.close();
-    }
-  });
+/** The settings, with what the command line says in place of the environment. */
+function workerContext({ env }: CommandContext, { queues, slots, drain }: WorkerCommandOptions): CommandContext {
+  const said = {
+    ...env,
+    ...(queues === undefined ? {} : { QFLOW_QUEUES: queues }),
+    ...(slots === undefined ? {} : { QFLOW_RUNNERS: String(slots) }),
+    ...(drain === undefined ? {} : { QFLOW_DRAIN: String(drain) }),
+  };
+  return { config: loadConfig(said), env: said };
 }
 
 type ProcessName = "scheduler" | "worker" | "api";
 
-/** A long-running process: its database checked, its end awaited. */
+/**
+ * A long-running process: its database checked and watched, its end awaited. `outdated` resolves when the database has become too
+ * new for it: it ends as if it were told to, and whoever starts it again finds the newer version or the same refusal.
+ */
 function withProcessDatabase(
   context: CommandContext,
   name: ProcessName,
-  work: (database: Database, config: Config) => Promise<void>,
+  work: (database: Database, config: Config, outdated: Promise<void>) => Promise<void>,
 ): Promise<void> {
   return withPostgres(context, async (url) => {
-    const database = openDatabase(url, { max: CONNECTIONS[name], applicationName: `qflow-${name}` });
+    const database = openDatabase(url, { ...LIMITS[name], applicationName: `qflow-${name}` });
+    let unwatch = async () => {};
     try {
       // Whoever starts us may be faster than the database, above all after both were killed.
-      await withRetry(() => migrate(database), { tries: START_TRIES });
-      await work(database, context.config);
+      const { warning } = await withRetry(() => migrate(database), { tries: START_TRIES });
+      if (warning) logLine(`attention: ${warning}`);
+      const outdated = Promise.withResolvers<void>();
+      let refusal: QflowError | null = null;
+      unwatch = watchInstallation(database, {
+        warn: (message) => logLine(`attention: ${message}`),
+        onNewer: (error) => {
+          refusal = error;
+          logLine(`${error.code}: ${error.message}; this ${name} ends`);
+          outdated.resolve();
+        },
+      });
+      await work(database, context.config, outdated.promise);
+      if (refusal) throw refusal;
     } finally {
+      await unwatch();
       await database.close();
     }
   });
 }
 
-async function runScheduler(database: Database, config: Config): Promise<void> {
+async function runScheduler(database: Database, config: Config, outdated: Promise<void>): Promise<void> {
   const stopped = untilSignal();
   const scheduler = await startScheduler(database, {
     warn: logLine,
+    retention: retentionPolicy(config.retention),
     connection: (id) => findConnection(database, config, id),
   });
   const sender = startSender({
@@ -116,13 +124,13 @@ async function runScheduler(database: Database, config: Config): Promise<void> {
   });
   const dags = await keepDagsStored(database, config, logLine);
   logLine("the scheduler runs");
-  await stopped;
+  await Promise.race([stopped, outdated]);
   await dags.close();
   await sender.stop();
   await scheduler.stop();
 }
 
-async function runApi(database: Database, config: Config): Promise<void> {
+async function runApi(database: Database, config: Config, outdated: Promise<void>): Promise<void> {
   const stopped = untilSignal();
   const api = await startApi({
     database,
@@ -131,7 +139,7 @@ async function runApi(database: Database, config: Config): Promise<void> {
     report: (error) => logLine(error instanceof Error ? (error.stack ?? error.message) : messageOf(error)),
   });
   logLine(`the API listens on ${api.url}`);
-  await stopped;
+  await Promise.race([stopped, outdated]);
   await api.close();
 }
 
