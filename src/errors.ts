@@ -137,10 +137,6 @@ export const ERROR_CODES = {
   DATABASE_UNAVAILABLE: { retry: "infra", remedy: "Check that PostgreSQL is up; qflow reconnects by itself." },
   SCHEMA_NEWER: { retry: "fatal", remedy: "Start the newer qflow on this database, or use another one." },
   SCHEMA_OLDER: { retry: "fatal", remedy: "Run `qflow db migrate`." },
-  INVARIANT_BROKEN: {
-    retry: "fatal",
-    remedy: "Keep a dump of the database and report what is listed: it should be impossible.",
-  },
   NOT_FOUND: { retry: "fatal", remedy: "List what there is, and correct the name." },
   CONFLICT: { retry: "fatal", remedy: "Look at the present state, then decide again." },
   WORKER_ENDED: { retry: "infra", remedy: "Nothing: the worker registers a new session." },

@@ -3,7 +3,9 @@ import { backfillCommands } from "./commands/backfills.ts";
 import { catalogCommands } from "./commands/catalog.ts";
 import { connectionCommands } from "./commands/connections.ts";
 import { dagCommands } from "./commands/dags.ts";
+import { databaseCommands } from "./commands/database.ts";
 import { engineCommands } from "./commands/engines.ts";
+import { notificationCommands } from "./commands/notifications.ts";
 import { platformCommands } from "./commands/platform.ts";
 import { poolCommands } from "./commands/pools.ts";
 import { processCommands } from "./commands/processes.ts";
@@ -17,6 +19,7 @@ export const commandGroups: readonly CommandGroup[] = [
   platformCommands,
   dagCommands,
   runCommands,
+  notificationCommands,
   backfillCommands,
   poolCommands,
   catalogCommands,
@@ -25,4 +28,5 @@ export const commandGroups: readonly CommandGroup[] = [
   sqlCommand,
   engineCommands,
   processCommands,
+  databaseCommands,
 ];

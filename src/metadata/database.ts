@@ -1,9 +1,13 @@
 /** The one door to qflow's own PostgreSQL. */
 import pg from "pg";
 
-/** Runs one statement; values are always bound. */
+/** Runs one statement; values are always bound. One with a `name` is read and planned once a connection: for what runs all the time. */
 export interface Sql {
-  query<R extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<R>>;
+  query<R extends pg.QueryResultRow = pg.QueryResultRow>(
+    text: string,
+    values?: unknown[],
+    name?: string,
+  ): Promise<pg.QueryResult<R>>;
 }
 
 /** A pool of connections. */
@@ -16,8 +20,20 @@ export interface Database extends Sql {
   close(): Promise<void>;
 }
 
-/** Opens a pool. Nothing connects until the first statement. `max` = most connections at once. */
-export function openDatabase(url: string, options: { max: number; applicationName: string }): Database {
+/** How a pool is opened. */
+export interface DatabaseOptions {
+  /** Most connections at once. */
+  readonly max: number;
+  /** By which name the server's lists show them. */
+  readonly applicationName: string;
+  /** A statement that takes longer is ended by the server, in milliseconds; no limit unless set. */
+  readonly statementMs?: number;
+  /** The same for waiting for one lock. */
+  readonly lockMs?: number;
+}
+
+/** Opens a pool. Nothing connects until the first statement. */
+export function openDatabase(url: string, options: DatabaseOptions): Database {
   const pool = new pg.Pool({
     connectionString: url,
     max: options.max,
@@ -27,6 +43,8 @@ export function openDatabase(url: string, options: { max: number; applicationNam
     idleTimeoutMillis: 30_000,
     // A process that is stopped inside a transaction must not keep its locks.
     idle_in_transaction_session_timeout: 15_000,
+    ...(options.statementMs !== undefined && { statement_timeout: options.statementMs }),
+    ...(options.lockMs !== undefined && { lock_timeout: options.lockMs }),
   });
   // An idle client that loses its server emits here; the pool replaces it on the next query.
   pool.on("error", () => {});
@@ -34,7 +52,9 @@ export function openDatabase(url: string, options: { max: number; applicationNam
   pool.on("connect", (client) => {
     client.on("error", () => {});
   });
-  return databaseOver(pool, url);
+  const query: Sql["query"] = (text, values, name) =>
+    pool.query({ text, ...(values && { values }), ...(name && { name }) });
+  return databaseOver({ query, connect: () => pool.connect(), end: () => pool.end() }, url);
 }
 
 /** What a {@link Database} needs of a pool of connections. */
@@ -47,7 +67,7 @@ export interface Connections extends Sql {
 export function databaseOver(pool: Connections, url: string): Database {
   return {
     url,
-    query: (text, values) => pool.query(text, values),
+    query: (text, values, name) => pool.query(text, values, name),
     connect: () => pool.connect(),
     close: () => pool.end(),
     transaction: (work) => inTransaction(pool, work),

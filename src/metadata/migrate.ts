@@ -5,6 +5,7 @@ import knexFactory, { type Knex } from "knex";
 import { QflowError } from "../errors.ts";
 import type { Database, Sql } from "./database.ts";
 import { installedFunctions, installFunctions, readFunctions } from "./functions.ts";
+import { checkIdentity, claimContract } from "./installation.ts";
 import { ensurePartitions } from "./partitions.ts";
 
 const FOLDER = join(import.meta.dirname, "../../migrations");
@@ -18,28 +19,38 @@ export interface MigrationReport {
   readonly applied: string[];
   /** File names applied, now and before. */
   readonly total: number;
+  /** What the operator must know: the database is a copy, or was restored. Null otherwise. */
+  readonly warning: string | null;
 }
 
 /**
  * Applies the numbered files of `migrations/` that are missing, each in a transaction of its own, then the functions where
- * they differ; any number of processes may call it at once. Throws SCHEMA_NEWER when the database holds a migration this installation does not know.
+ * they differ; any number of processes may call it at once. Throws SCHEMA_NEWER when the database holds a migration this
+ * installation does not know, or functions of a newer one.
  */
 export async function migrate(database: Database): Promise<MigrationReport> {
   const lock = await database.connect();
   try {
+    // Another migrator may take its time, and a migration too.
+    await lock.query("set statement_timeout = 0");
+    await lock.query("set lock_timeout = 0");
     // guard: schema-lock
     await lock.query("select pg_advisory_lock($1)", [LOCK_KEY]);
     // On the locked connection: a pool of one must do.
     await refuseNewer(lock);
-    const report = await applyMissing(database.url);
-    const changed = await withinTransaction(lock, async () => {
+    const applied = await applyMissing(database.url);
+    const { installed, warning } = await withinTransaction(lock, async () => {
+      await claimContract(lock);
       const installed = await installFunctions(lock);
       await ensurePartitions(lock);
-      return installed;
+      return { installed, warning: await checkIdentity(lock) };
     });
-    return changed ? { ...report, applied: [...report.applied, "functions"] } : report;
+    const total = (await migrationFiles()).length;
+    return { applied: installed ? [...applied, "functions"] : applied, total, warning };
   } finally {
     await lock.query("select pg_advisory_unlock($1)", [LOCK_KEY]).catch(() => {});
+    await lock.query("reset statement_timeout").catch(() => {});
+    await lock.query("reset lock_timeout").catch(() => {});
     lock.release();
   }
 }
@@ -68,6 +79,7 @@ async function withinTransaction<T>(sql: Sql, work: () => Promise<T>): Promise<T
   }
 }
 
+/** Before anything is written. */
 async function refuseNewer(database: Sql): Promise<void> {
   const known = await migrationFiles();
   const unknown = (await appliedNames(database)).filter((name) => !known.includes(name));
@@ -82,14 +94,14 @@ async function appliedNames(database: Sql): Promise<string[]> {
   return rows.rows.map((row) => row.name);
 }
 
-async function applyMissing(url: string): Promise<MigrationReport> {
+async function applyMissing(url: string): Promise<string[]> {
   const knex = knexFactory({ client: "pg", connection: url, pool: { min: 0, max: 1 } });
   try {
     const [, applied] = (await knex.migrate.latest({ tableName: TABLE, migrationSource: new SqlFiles() })) as [
       number,
       string[],
     ];
-    return { applied, total: (await migrationFiles()).length };
+    return applied;
   } finally {
     await knex.destroy();
   }

@@ -17,7 +17,7 @@ import { sweepMarked } from "./sweep.ts";
 import { logTextOf, resultOf, resultOfError, withDeclared } from "./task-result.ts";
 
 /** Connections to qflow's database that all operators share. */
-const DATABASE_CONNECTIONS = 4;
+const DATABASE_LIMITS = { max: 4, statementMs: 30_000, lockMs: 5_000 };
 /** Time for operators to stop their outside work when the worker is gone. */
 const ORPHAN_GRACE_MS = 3000;
 
@@ -86,7 +86,7 @@ function onMessage(message: ToChild<HostInit>): void {
   if (message.type === "init") {
     init = message;
     log = createChildLog(message.nonce);
-    database = openDatabase(message.databaseUrl, { max: DATABASE_CONNECTIONS, applicationName: "qflow-host" });
+    database = openDatabase(message.databaseUrl, { ...DATABASE_LIMITS, applicationName: "qflow-host" });
     const current = () => attempt.getStore() ?? null;
     captureConsole(log, { log: "stdout", info: "stdout", debug: "debug", warn: "warn", error: "error" }, current);
     send({ type: "ready" });

@@ -3,9 +3,9 @@ import { startWorker, type WorkerOptions } from "./worker.ts";
 
 /**
  * Runs a worker until it is told to stop: SIGTERM or SIGINT drains, a second one hands everything back at once; so does the end
- * of the parent when this process was started with an IPC channel. Resolves when its session is closed and no child is left.
+ * of the parent when this process was started with an IPC channel. `stopWhen` drains, too. Resolves when its session is closed and no child is left.
  */
-export async function runWorker(options: WorkerOptions): Promise<void> {
+export async function runWorker(options: WorkerOptions & { stopWhen?: Promise<void> }): Promise<void> {
   const worker = await startWorker(options);
   const stopped = Promise.withResolvers<void>();
   let asked = 0;
@@ -14,6 +14,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     worker.stop(asked === 1 ? "drain" : "now").then(stopped.resolve, stopped.reject);
   };
   const orphaned = () => void worker.stop("now").then(stopped.resolve, stopped.reject);
+  void options.stopWhen?.then(stop);
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   process.on("disconnect", orphaned);
