@@ -5,6 +5,7 @@ export * from "./contract/catalog.ts";
 export * from "./contract/dags.ts";
 export * from "./contract/explain.ts";
 export * from "./contract/file-states.ts";
+export * from "./contract/notifications.ts";
 export * from "./contract/platform.ts";
 export * from "./contract/runs.ts";
 export * from "./contract/schedule.ts";

@@ -18,6 +18,7 @@ import { insightRoutes } from "./insight-routes.ts";
 import { lineageRoutes } from "./lineage-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { loginRoutes } from "./login-routes.ts";
+import { notificationRoutes } from "./notification-routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type Route, route } from "./route.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
@@ -45,6 +46,7 @@ export const allRoutes: readonly Route[] = [
   ...gridRoutes,
   ...scheduleRoutes,
   ...explainRoutes,
+  ...notificationRoutes,
   ...catalogRoutes,
   ...insightRoutes,
   ...sqlRoutes,
