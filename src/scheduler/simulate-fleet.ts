@@ -15,7 +15,7 @@ export interface FleetDag {
   readonly spec: DagSpec;
   /** How long a run is expected to take, in milliseconds. */
   readonly durationMs: number;
-  /** Where the DAG has no start of its own. */
+  /** When a DAG that runs once and names no start does so. */
   readonly createdAt: Date;
 }
 
@@ -136,7 +136,9 @@ class Play {
   #tick(member: Member, schedule: ClockSchedule, settled: Date | null): void {
     const { spec, createdAt } = member.dag;
     const { from } = this.#period;
-    const start = spec.start === null ? createdAt : new Date(spec.start);
+    // A DAG without a start runs in any period, also in one before it was made.
+    const unbounded = schedule.kind === "once" ? createdAt : new Date(0);
+    const start = spec.start === null ? unbounded : new Date(spec.start);
     // Its one run was before the period.
     if (schedule.kind === "once" && start < from) return;
     const run = nextTick({

@@ -19,7 +19,7 @@ function fleet(
     dags: dags.map((spec) => ({
       spec,
       durationMs: (durations[spec.dagId] ?? 1) * MINUTE,
-      createdAt: new Date("2026-01-01T00:00:00Z"),
+      createdAt: new Date("2027-01-01T00:00:00Z"),
     })),
     from: FROM,
     to: given.to ?? new Date(FROM.getTime() + HOURS * 60 * MINUTE),
