@@ -6,7 +6,7 @@ import type { Operator, Sensor, TaskContext } from "./operator.ts";
 import type { Ref, RefTree } from "./refs.ts";
 import type { RetryChoice } from "./retry.ts";
 import type { Schedule } from "./schedule.ts";
-import type { Catchup, DeadlineStart, NotifyEvent, TriggerRule } from "./spec.ts";
+import type { Catchup, DeadlineStart, Json, NotifyEvent, TriggerRule } from "./spec.ts";
 
 declare const resultType: unique symbol;
 declare const itemType: unique symbol;
@@ -60,17 +60,26 @@ type InputOutcome<X> =
   X extends MappedTaskRef<infer R> ? Outcome<R>[] : X extends TaskRef<infer R> ? Outcome<R> : never;
 
 /** `T` where it survives a trip through JSON unchanged; `never` in the place of what does not. */
-export type Jsonable<T> = T extends string | number | boolean | null | undefined
+export type Jsonable<T> = [T] extends [Json]
   ? T
-  : T extends bigint | symbol | ((...args: never) => unknown)
-    ? never
-    : T extends Date | RegExp | Map<unknown, unknown> | Set<unknown> | ArrayBuffer | ArrayBufferView | Promise<unknown>
+  : T extends string | number | boolean | null | undefined
+    ? T
+    : T extends bigint | symbol | ((...args: never) => unknown)
       ? never
-      : T extends object
-        ? { [K in keyof T]: Jsonable<T[K]> }
-        : unknown extends T
-          ? T
-          : never;
+      : T extends
+            | Date
+            | RegExp
+            | Map<unknown, unknown>
+            | Set<unknown>
+            | ArrayBuffer
+            | ArrayBufferView
+            | Promise<unknown>
+        ? never
+        : T extends object
+          ? { [K in keyof T]: Jsonable<T[K]> }
+          : unknown extends T
+            ? T
+            : never;
 
 /** What a task may return: JSON or nothing. The compiler marks the part of a value that is neither. */
 export type Returned<R> = R & (R extends void ? R : Jsonable<R>);

@@ -151,7 +151,7 @@ test("an endless loop and a promise that never settles hurt only their file", as
   const dir = await folderWith(t, {
     "a_loop.ts": "for (;;) {}",
     "b_wait.ts": "await new Promise(() => {});",
-    "c_regex.ts": '/^(a+)+$/.test(`${"a".repeat(60)}b`);',
+    "c_regex.ts": "/^(a+)+$/.test('a'.repeat(60) + 'b');",
     "e_good.ts": dagText("good"),
   });
   const loaded = await loadDags(dir, { sandbox });
