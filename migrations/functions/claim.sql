@@ -86,7 +86,7 @@ begin
   end if;
   head.task_index := -1;
   while quota > 0 and room > 0 and slots > 0 loop
-    select * into stretch from pick_stretch(p_lane, p_pool, p_queue, p_rank, p_dag, p_run, head.task_index, least(quota, room), slots,
+    stretch := pick_stretch(p_lane, p_pool, p_queue, p_rank, p_dag, p_run, head.task_index, least(quota, room), slots,
       picked);
     n := cardinality(stretch.ids);
     quota := quota - n;
@@ -200,7 +200,7 @@ begin
       exit around when run = first or quota = 0 or slots <= 0;
       first := coalesce(first, run);
       at := run;
-      select * into got from pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, run,
+      got := pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, run,
         least(quota, (p_quota + cardinality(runs) - 1) / cardinality(runs)), slots, picked);
       if cardinality(got.picked) > cardinality(picked) then
         served := run;
@@ -247,7 +247,7 @@ begin
       exit around when dag = first or quota = 0 or slots <= 0;
       first := coalesce(first, dag);
       at := dag;
-      select * into got from pick_of_dag(p_lane, p_pool, p_queue, p_rank, dag,
+      got := pick_of_dag(p_lane, p_pool, p_queue, p_rank, dag,
         least(quota, (p_quota + cardinality(dags) - 1) / cardinality(dags)), slots, picked);
       if cardinality(got.picked) > cardinality(picked) then
         served := dag;
@@ -280,7 +280,7 @@ begin
     for i in 1 .. cardinality(p_pools) loop
       room := case p_lanes[i] when 'function' then functions else operators end;
       continue when p_best[i] is distinct from p_rank or free[i] <= 0 or room <= 0;
-      select * into got from pick_of_source(p_lanes[i], p_pools[i], p_queues[i], p_rank, (room + contenders - 1) / contenders,
+      got := pick_of_source(p_lanes[i], p_pools[i], p_queues[i], p_rank, (room + contenders - 1) / contenders,
         contenders > 1, free[i], picked);
       again := again or got.more;
       room := cardinality(got.picked) - cardinality(picked);
@@ -316,7 +316,7 @@ begin
   loop
     rank_now := (select min(b) from unnest(best) b);
     exit when rank_now is null;
-    select * into got from pick_of_rank(rank_now, lanes, pools, queues, best, got.functions, got.operators, got.free, got.picked);
+    got := pick_of_rank(rank_now, lanes, pools, queues, best, got.functions, got.operators, got.free, got.picked);
     for i in 1 .. cardinality(pools) loop
       if best[i] = rank_now then
         best[i] := case when got.free[i] > 0 and case lanes[i] when 'function' then got.functions else got.operators end > 0 then (
@@ -391,6 +391,33 @@ create function item_of(t task_instance, def task_def) returns jsonb language sq
     where u.dag_run_id = t.dag_run_id and u.task_index = def.map_over_index and u.map_index = t.map_index))
 $$;
 
+-- What only some attempts need to be told is plpgsql: it is prepared when it is asked for, not with every claim.
+
+-- Number of the next line of an attempt's log.
+create function next_log_line(p_attempt uuid) returns integer language plpgsql stable as $$
+begin
+  return (select coalesce(max(l.first_line + l.line_count), 1) from log_chunk l where l.attempt_id = p_attempt);
+end
+$$;
+
+-- The dataset events that started a run, oldest first.
+create function run_events(p_run bigint) returns jsonb language plpgsql stable as $$
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('dataset', e.dataset, 'at', e.at, 'extra', e.extra, 'partition', e.partition) order by e.id), '[]')
+    from dag_run_event re join dataset_event e on e.id = re.event_id where re.dag_run_id = p_run);
+end
+$$;
+
+-- The handle that the latest of an instance's earlier attempts saved.
+create function previous_handle(p_instance bigint, p_try integer) returns jsonb language plpgsql stable as $$
+begin
+  return (
+    select p.handle from task_attempt p where p.task_instance_id = p_instance and p.handle is not null and p.try_number < p_try
+    order by p.try_number desc limit 1);
+end
+$$;
+
 -- Attempts as the objects that src/metadata/claimed-task.ts reads.
 create function claimed_tasks(p_worker uuid, p_claim uuid) returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_object(
@@ -400,16 +427,11 @@ create function claimed_tasks(p_worker uuid, p_claim uuid) returns jsonb languag
     'intervalEnd', r.interval_end, 'partition', r.partition, 'inputs', d.inputs, 'branchTargets', d.branch_targets, 'emits', d.emits, 'retryPolicy', d.retry_policy, 'sensor', d.sensor,
     -- A sensor's timeout is for the whole wait.
     'timeoutMs', case when a.polls = 0 then d.timeout_ms else greatest(1, extract(epoch from a.deadline_at - now()) * 1000)::bigint end,
-    'firstLogLine', case when a.polls = 0 then 1 else (
-      select coalesce(max(l.first_line + l.line_count), 1) from log_chunk l where l.attempt_id = a.attempt_id) end,
+    'firstLogLine', case when a.polls = 0 then 1 else next_log_line(a.attempt_id) end,
     'item', case when t.map_index >= 0 then item_of(t, d) end,
     'upstream', case when d.value_indexes = '{}' then '{}' else upstream_values(t, d, claim_input_limit()) end,
-    'events', case when r.kind <> 'dataset' then '[]' else (
-      select coalesce(jsonb_agg(jsonb_build_object('dataset', e.dataset, 'at', e.at, 'extra', e.extra, 'partition', e.partition) order by e.id), '[]')
-      from dag_run_event re join dataset_event e on e.id = re.event_id where re.dag_run_id = r.id) end,
-    'previousHandle', case when a.try_number > 1 then (
-      select p.handle from task_attempt p where p.task_instance_id = t.id and p.handle is not null and p.try_number < a.try_number
-      order by p.try_number desc limit 1) end) order by t.rank, t.id), '[]')
+    'events', case when r.kind <> 'dataset' then '[]' else run_events(r.id) end,
+    'previousHandle', case when a.try_number > 1 then previous_handle(t.id, a.try_number) end) order by t.rank, t.id), '[]')
   from task_attempt a
   join task_instance t on t.id = a.task_instance_id
   join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
@@ -463,7 +485,7 @@ declare
   known jsonb := '[]';
 begin
   if jsonb_array_length(p_outcomes) > 0 then
-    select * into done from finish_attempts(p_outcomes, false);
+    done := finish_attempts(p_outcomes, false);
     queued := done.queued;
     closed := done.closed;
     events := done.events;
@@ -476,7 +498,7 @@ begin
       where a.token = (o ->> 'token')::uuid and a.state <> 'running' and not a.fenced or a.previous_token = (o ->> 'token')::uuid; -- guard: outcome-known-token, outcome-known-fenced
     end if;
   end if;
-  select * into next from claim_tasks(p_worker, p_claim, p_repeated, p_functions, p_operators);
+  next := claim_tasks(p_worker, p_claim, p_repeated, p_functions, p_operators);
   return jsonb_build_object('accepted', known, 'claimed', next.tasks, 'surplus', queued > next.claimed, 'closed', closed,
     'events', events, 'secrets', case when next.tasks <> '[]' then secrets_version() end);
 end

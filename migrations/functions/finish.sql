@@ -238,7 +238,7 @@ begin
   if decides then
     outcomes := checked_choices(outcomes);
   end if;
-  select * into done from end_attempts(outcomes, ids, p_fence);
+  done := end_attempts(outcomes, ids, p_fence);
   attempts := done.attempts;
   -- Strict: lax would look into an array, and an empty one holds nothing.
   if outcomes @? 'strict $[*] ? (@.value != null)' then
@@ -248,7 +248,7 @@ begin
   if decides then
     done.ended := done.ended || skip_unchosen(done.ended);
   end if;
-  select * into after from propagate(done.ended, '{}');
+  after := propagate(done.ended, '{}');
   queued := after.queued + done.requeued;
   closed := after.closed;
 end

@@ -216,7 +216,7 @@ declare
 begin
   ended := '{}';
   queued := 0;
-  select * into problem from map_problem(items);
+  problem := map_problem(items);
   if problem.state is not null then
     with moved as (
       update task_instance t set state = problem.state, ended_at = now(), reason = problem.reason where t.id = p_id
@@ -266,13 +266,13 @@ declare
 begin
   queued := 0;
   while fresh <> '{}' or undecided <> '{}' loop
-    select * into step from count_down(fresh, undecided);
+    step := count_down(fresh, undecided);
     undecided := '{}';
     fresh := step.ended;
     queued := queued + step.queued;
     items := items || step.items;
     foreach one in array step.expand loop
-      select * into mapped from expand_map(one);
+      mapped := expand_map(one);
       fresh := fresh || mapped.ended;
       queued := queued + mapped.queued;
     end loop;

@@ -1,18 +1,20 @@
 /** The one door to qflow's own PostgreSQL. */
 import pg from "pg";
 
-/** Runs one statement; values are always bound. One with a `name` is read and planned once a connection: for what runs all the time. */
+/** Runs one statement; values are always bound. */
 export interface Sql {
-  query<R extends pg.QueryResultRow = pg.QueryResultRow>(
-    text: string,
-    values?: unknown[],
-    name?: string,
-  ): Promise<pg.QueryResult<R>>;
+  query<R extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<R>>;
 }
 
 /** A pool of connections. */
 export interface Database extends Sql {
   readonly url: string;
+  /** A statement with a `name` is read and planned once a connection: for what runs all the time. */
+  query<R extends pg.QueryResultRow = pg.QueryResultRow>(
+    text: string,
+    values?: unknown[],
+    name?: string,
+  ): Promise<pg.QueryResult<R>>;
   /** Runs `work` in one READ COMMITTED transaction; a COMMIT answered by ROLLBACK throws. */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   /** A dedicated connection (LISTEN, cursors, advisory locks); the caller releases it. */
@@ -52,13 +54,14 @@ export function openDatabase(url: string, options: DatabaseOptions): Database {
   pool.on("connect", (client) => {
     client.on("error", () => {});
   });
-  const query: Sql["query"] = (text, values, name) =>
+  const query: Database["query"] = (text, values, name) =>
     pool.query({ text, ...(values && { values }), ...(name && { name }) });
   return databaseOver({ query, connect: () => pool.connect(), end: () => pool.end() }, url);
 }
 
 /** What a {@link Database} needs of a pool of connections. */
-export interface Connections extends Sql {
+export interface Connections {
+  readonly query: Database["query"];
   connect(): Promise<pg.PoolClient>;
   end(): Promise<void>;
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { type ClaimedRow, claimedTask, type Upstream } from "./claimed-task.ts";
 import type { Database } from "./database.ts";
+import { countIfPossible } from "./metrics.ts";
 import { withRetry } from "./transient.ts";
 import { wakeSoon } from "./wake.ts";
 import type { AttemptOutcome, Capacity, ClaimedTask, FinishReply } from "./work-types.ts";
@@ -51,6 +52,7 @@ export async function finishAndClaim(
       const result = await database.query<{ reply: ReplyRow }>(
         "select finish_and_claim($1, $2, $3, $4, $5, $6) as reply",
         values,
+        "finish_and_claim",
       );
       return result.rows[0]?.reply as ReplyRow;
     },
@@ -60,6 +62,7 @@ export async function finishAndClaim(
   if (reply.closed > 0 || reply.events > 0) wakeSoon(database, "qflow_scheduler");
   const accepted = new Set(reply.accepted);
   const fenced = outcomes.map((outcome) => outcome.attemptId).filter((id) => !accepted.has(id));
+  if (fenced.length > 0) await countIfPossible(database, "fenced_writes", fenced.length);
   return {
     accepted,
     fenced,
