@@ -1,4 +1,5 @@
 /** Every shape on the wire: zod schemas that check requests, generate the OpenAPI document, and type the web client. */
+export * from "./contract/approvals.ts";
 export * from "./contract/asset-events.ts";
 export * from "./contract/backfills.ts";
 export * from "./contract/catalog.ts";

@@ -1,5 +1,6 @@
 /** Every endpoint there is. */
 import { actionRoutes } from "./airflow/action-routes.ts";
+import { approvalRoutes } from "./airflow/approval-routes.ts";
 import { assetEventRoutes } from "./airflow/asset-event-routes.ts";
 import { backfillRoutes } from "./airflow/backfill-routes.ts";
 import { connectionRoutes } from "./airflow/connection-routes.ts";
@@ -38,6 +39,7 @@ export const allRoutes: readonly Route[] = [
   ...loginRoutes,
   ...actionRoutes,
   ...taskActionRoutes,
+  ...approvalRoutes,
   ...dagRoutes,
   ...runRoutes,
   ...assetEventRoutes,

@@ -1,4 +1,5 @@
 /** All groups of commands, in the order in which `--help` lists them. */
+import { approvalCommands } from "./commands/approvals.ts";
 import { backfillCommands } from "./commands/backfills.ts";
 import { catalogCommands } from "./commands/catalog.ts";
 import { connectionCommands } from "./commands/connections.ts";
@@ -19,6 +20,7 @@ export const commandGroups: readonly CommandGroup[] = [
   platformCommands,
   dagCommands,
   runCommands,
+  approvalCommands,
   notificationCommands,
   backfillCommands,
   poolCommands,

@@ -1,6 +1,7 @@
 import test from "ava";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import { allRoutes } from "../../src/api/routes.ts";
+import { askApproval } from "../../src/metadata/approvals.ts";
 import { createRun } from "../../src/metadata/runs.ts";
 import { dagSpec, deploy, success, work } from "../metadata/fixtures.ts";
 import { startTestApi } from "./support.ts";
@@ -29,7 +30,8 @@ test("every answer fits the schema it is documented with", async (t) => {
     ]),
   );
   await createRun(db, { dagId: "d", runId: "one", by: "user:ada" });
-  await work(db, () => success({ rows: 1 }));
+  const [a] = await work(db, () => success({ rows: 1 }));
+  if (a) await askApproval(db, a, { subject: "Go on?", body: "", role: "user", onReject: "skip" });
   await (await import("../../src/metadata/catalog-declare.ts")).syncDeclarations(db);
   const call = await as("admin");
   await call("POST", "/api/v2/connections", { connection_id: "ftp", conn_type: "ftp", host: "h", password: "p" });
