@@ -110,8 +110,8 @@ declare
   fenced integer;
 begin
   -- A claim under way is waited for: the statements after this one see what it made.
-  perform from task_instance where id = any (p_ids) and dag_run_id = p_run order by id for no key update;
-  update task_attempt a set state = 'failed', ended_at = now(), fenced = true, revoked = coalesce(a.revoked, 'cancelled'),
+  perform from task_instance where id = any (p_ids) and dag_run_id = p_run order by id for no key update; -- guard: withdraw-lock
+  update task_attempt a set state = 'failed', ended_at = now(), fenced = true, revoked = coalesce(a.revoked, 'cancelled'), -- guard: withdraw-fence
     error = jsonb_build_object('code', 'TASK_CANCELLED', 'message', 'somebody ended this try: the task was ' || p_reason,
       'remedy', 'Nothing: the task''s present state is what was asked for.')
   from task_instance t
@@ -165,7 +165,7 @@ declare
 begin
   perform from task_instance where id = any (p_ids) and dag_run_id = p_run order by id for no key update;
   select * into busy from task_instance where id = any (p_ids) and dag_run_id = p_run and not is_ended(state) order by id limit 1;
-  if busy.id is not null then
+  if busy.id is not null then -- guard: clear-unended
     raise exception 'task % has not ended: it is %', busy.task_id || case when busy.map_index >= 0 then '[' || busy.map_index || ']' else '' end,
       busy.state using errcode = 'QF002';
   end if;

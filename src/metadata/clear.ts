@@ -82,7 +82,7 @@ async function unchanged(sql: Sql, key: number, request: ClearRequest): Promise<
   const before = await chosen(sql, key, request);
   await sql.query("select lock_run($1)", [key]);
   const affected = await chosen(sql, key, request);
-  if (!isSameSet(before, affected)) throw changedMeanwhile(request);
+  if (!isSameSet(before, affected)) throw changedMeanwhile(request); // guard: clear-same
   await refuseUnended(sql, key, affected, request);
   return { affected, diff: null };
 }

@@ -70,7 +70,8 @@ export async function leaseNotifications(sql: Sql, limit: number, seconds: numbe
 export async function settleSent(sql: Sql, { id, lease }: Pick<DueNotification, "id" | "lease">): Promise<void> {
   await sql.query(
     `update notification set state = 'sent', ended_at = now(), lease = null, error = null
-     where id = $1 and lease = $2 and state = 'pending'`,
+     where id = $1 and lease = $2 and state = 'pending' -- guard: notification-lease
+    `,
     [id, lease],
   );
 }
