@@ -37,6 +37,12 @@ export interface ChildSpec {
   cwd?: string;
 }
 
+/**
+ * The host passes large files and results on in small pieces: with a small young generation they do not pile up as garbage (a
+ * landing and an export of 200 MB: 160–185 MB of memory instead of 200–255). Task functions keep what they are used to.
+ */
+const FLAGS = { "runner-main.ts": [], "host-main.ts": ["--max-semi-space-size=2"] } as const;
+
 /** After a child is gone, a grandchild that holds its output open may delay the end of the log this long. */
 const OUTPUT_GRACE_MS = 1000;
 
@@ -60,7 +66,7 @@ export class Child {
       cwd: spec.cwd ?? this.#folder,
       env: { ...spec.env, TMPDIR: this.#folder },
       detached: true,
-      execArgv: ["--disable-warning=ExperimentalWarning"],
+      execArgv: ["--disable-warning=ExperimentalWarning", ...FLAGS[spec.module]],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       serialization: "json",
     });
