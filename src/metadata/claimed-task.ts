@@ -41,7 +41,7 @@ export function claimedTask(row: ClaimedRow, values: Upstream | null = row.upstr
 function inputOf(from: UpstreamRow | undefined, rule: TaskRule): Json | Outcome | readonly Outcome[] {
   if (rule === "all_success") return valueFrom(from);
   const outcomes = (from?.ended ?? []).map(outcomeOf);
-  return from?.mapped ? outcomes : (outcomes[0] ?? { state: "none" });
+  return from?.mapped ? outcomes : (outcomes[0] ?? { state: "pending" });
 }
 
 /** The value of an upstream; of a mapped one the array of its values. */
@@ -52,7 +52,7 @@ export function valueFrom(from: UpstreamRow | undefined): Json {
 
 function outcomeOf({ state, value }: { state: string; value: Json }): Outcome {
   if (state === "success") return { state, value: value ?? null };
-  return { state: state === "failed" || state === "skipped" || state === "upstream_failed" ? state : "none" };
+  return { state: state === "failed" || state === "skipped" || state === "upstream_failed" ? state : "pending" };
 }
 
 /** PostgreSQL writes offsets and microseconds; everywhere else an instant is written as JavaScript does. */

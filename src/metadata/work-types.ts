@@ -42,7 +42,7 @@ export interface Capacity {
 /** Final state of an upstream that a task with a rule other than all_success sees in place of a value. */
 export type Outcome =
   | { readonly state: "success"; readonly value: Json }
-  | { readonly state: "failed" | "skipped" | "upstream_failed" | "none" };
+  | { readonly state: "failed" | "skipped" | "upstream_failed" | "pending" };
 
 /** One claimed attempt with everything its execution needs. */
 export interface ClaimedTask {

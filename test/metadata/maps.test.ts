@@ -230,6 +230,33 @@ test("what a map returned reaches its reader also where it is large, and is refu
   t.deepEqual(again?.outputs, {});
 });
 
+test("who starts early sees what has not ended yet as pending, task or item", async (t) => {
+  const db = await testDatabase(t);
+  const early: TaskGiven = {
+    id: "early",
+    upstream: ["quick", "slow", "map"],
+    rule: "one_success",
+    inputs: { quick: "quick", slow: "slow", map: "map" },
+  };
+  await deploy(
+    db,
+    dagSpec(
+      "d",
+      [{ id: "quick", priority: 2 }, { id: "slow" }, LIST, MAP, early].map((task) => ({ ...task })),
+    ),
+  );
+  await createRun(db, { dagId: "d", by: "test" });
+  const workerId = await worker(db);
+  const [quick] = (await finishAndClaim(db, workerId, [], { functions: 1, operators: 0 })).claimed;
+  const told = { attemptId: quick?.attemptId as string, token: quick?.token as string, ...success(1) };
+  const { claimed } = await finishAndClaim(db, workerId, [told], { functions: 8, operators: 0 });
+  t.deepEqual(claimed.find(({ taskId }) => taskId === "early")?.inputs, {
+    quick: { state: "success", value: 1 },
+    slow: { state: "pending" },
+    map: [],
+  });
+});
+
 test("an item that is too large, and too many of them, fail the map by name", async (t) => {
   const db = await testDatabase(t);
   const large = await runOnce(db, dagSpec("large", [LIST, MAP]), () => success(["a", "x".repeat(1_100_000)]));
