@@ -482,6 +482,7 @@ declare
   queued integer := 0;
   closed integer := 0;
   events integer := 0;
+  freed integer := 0;
   known jsonb := '[]';
 begin
   if jsonb_array_length(p_outcomes) > 0 then
@@ -489,6 +490,7 @@ begin
     queued := done.queued;
     closed := done.closed;
     events := done.events;
+    freed := cardinality(done.attempts);
     known := to_jsonb(done.attempts);
     -- Accepted are also those that an earlier call recorded and whose answer was lost.
     if cardinality(done.attempts) < jsonb_array_length(p_outcomes) then
@@ -499,7 +501,9 @@ begin
     end if;
   end if;
   next := claim_tasks(p_worker, p_claim, p_repeated, p_functions, p_operators);
-  return jsonb_build_object('accepted', known, 'claimed', next.tasks, 'surplus', queued > next.claimed, 'closed', closed,
+  -- Others are woken for what became ready and was not taken, and for slots that were given back and not taken again.
+  return jsonb_build_object('accepted', known, 'claimed', next.tasks, 'surplus', queued > next.claimed
+      or freed > next.claimed and exists (select from task_instance where state = 'queued'), 'closed', closed,
     'events', events, 'secrets', case when next.tasks <> '[]' then secrets_version() end);
 end
 $$;

@@ -136,7 +136,7 @@ test("no claim leaves anything behind that the worker had room for and every lim
         });
       }
     }),
-    { numRuns: 25, endOnFailure: true },
+    { numRuns: 12, endOnFailure: true },
   );
 });
 
@@ -159,7 +159,7 @@ test("workers that claim at once are never over a limit at any commit, and every
       await watch;
       t.deepEqual(seen, []);
     }),
-    { numRuns: 6, endOnFailure: true },
+    { numRuns: 4, endOnFailure: true },
   );
 });
 

@@ -90,3 +90,31 @@ test("function tasks do not keep a pool from operators that share it", async (t)
   }
   t.deepEqual([...served].sort(), ["f", "f", "f", "o", "o", "o"]);
 });
+
+test("a slot that is given back and not taken again wakes the workers of what waits for it", async (t) => {
+  const db = await testDatabase(t);
+  await deploy(
+    db,
+    dagSpec("d", [
+      { id: "a", pool: "spark" },
+      { id: "b", pool: "spark", queue: "heavy" },
+    ]),
+  );
+  await createRun(db, { dagId: "d", by: "test" });
+  const [light, heavy] = [await worker(db), await worker(db)];
+  await db.query("update worker set queues = '{heavy}' where worker_id = $1", [heavy]);
+  const room = { functions: 1, operators: 0 };
+  const [task] = (await finishAndClaim(db, light, [], room)).claimed;
+  t.deepEqual((await finishAndClaim(db, heavy, [], room)).claimed, []);
+  const woken = Promise.withResolvers<void>();
+  const listener = await db.connect();
+  listener.once("notification", () => woken.resolve());
+  await listener.query("listen qflow_work");
+  await finishAndClaim(db, light, [{ attemptId: task?.attemptId ?? "", token: task?.token ?? "", ...success() }], room);
+  await woken.promise;
+  listener.release(true);
+  t.deepEqual(
+    (await finishAndClaim(db, heavy, [], room)).claimed.map((one) => one.taskId),
+    ["b"],
+  );
+});
