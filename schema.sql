@@ -1168,7 +1168,7 @@ begin
   loop
     rank_now := (select min(b) from unnest(best) b);
     exit when rank_now is null;
-    select * into got from pick_of_rank(rank_now, lanes, pools, queues, best, got.functions, got.operators, got.free, got.picked);
+    got := pick_of_rank(rank_now, lanes, pools, queues, best, got.functions, got.operators, got.free, got.picked);
     for i in 1 .. cardinality(pools) loop
       if best[i] = rank_now then
         best[i] := case when got.free[i] > 0 and case lanes[i] when 'function' then got.functions else got.operators end > 0 then (
@@ -1233,16 +1233,11 @@ AS $function$
     'intervalEnd', r.interval_end, 'partition', r.partition, 'inputs', d.inputs, 'branchTargets', d.branch_targets, 'emits', d.emits, 'retryPolicy', d.retry_policy, 'sensor', d.sensor,
     -- A sensor's timeout is for the whole wait.
     'timeoutMs', case when a.polls = 0 then d.timeout_ms else greatest(1, extract(epoch from a.deadline_at - now()) * 1000)::bigint end,
-    'firstLogLine', case when a.polls = 0 then 1 else (
-      select coalesce(max(l.first_line + l.line_count), 1) from log_chunk l where l.attempt_id = a.attempt_id) end,
+    'firstLogLine', case when a.polls = 0 then 1 else next_log_line(a.attempt_id) end,
     'item', case when t.map_index >= 0 then item_of(t, d) end,
     'upstream', case when d.value_indexes = '{}' then '{}' else upstream_values(t, d, claim_input_limit()) end,
-    'events', case when r.kind <> 'dataset' then '[]' else (
-      select coalesce(jsonb_agg(jsonb_build_object('dataset', e.dataset, 'at', e.at, 'extra', e.extra, 'partition', e.partition) order by e.id), '[]')
-      from dag_run_event re join dataset_event e on e.id = re.event_id where re.dag_run_id = r.id) end,
-    'previousHandle', case when a.try_number > 1 then (
-      select p.handle from task_attempt p where p.task_instance_id = t.id and p.handle is not null and p.try_number < a.try_number
-      order by p.try_number desc limit 1) end) order by t.rank, t.id), '[]')
+    'events', case when r.kind <> 'dataset' then '[]' else run_events(r.id) end,
+    'previousHandle', case when a.try_number > 1 then previous_handle(t.id, a.try_number) end) order by t.rank, t.id), '[]')
   from task_attempt a
   join task_instance t on t.id = a.task_instance_id
   join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
@@ -1578,7 +1573,7 @@ declare
 begin
   ended := '{}';
   queued := 0;
-  select * into problem from map_problem(items);
+  problem := map_problem(items);
   if problem.state is not null then
     with moved as (
       update task_instance t set state = problem.state, ended_at = now(), reason = problem.reason where t.id = p_id
@@ -1692,7 +1687,7 @@ declare
   known jsonb := '[]';
 begin
   if jsonb_array_length(p_outcomes) > 0 then
-    select * into done from finish_attempts(p_outcomes, false);
+    done := finish_attempts(p_outcomes, false);
     queued := done.queued;
     closed := done.closed;
     events := done.events;
@@ -1705,7 +1700,7 @@ begin
       where a.token = (o ->> 'token')::uuid and a.state <> 'running' and not a.fenced or a.previous_token = (o ->> 'token')::uuid; -- guard: outcome-known-token, outcome-known-fenced
     end if;
   end if;
-  select * into next from claim_tasks(p_worker, p_claim, p_repeated, p_functions, p_operators);
+  next := claim_tasks(p_worker, p_claim, p_repeated, p_functions, p_operators);
   return jsonb_build_object('accepted', known, 'claimed', next.tasks, 'surplus', queued > next.claimed, 'closed', closed,
     'events', events, 'secrets', case when next.tasks <> '[]' then secrets_version() end);
 end
@@ -1727,7 +1722,7 @@ begin
   if decides then
     outcomes := checked_choices(outcomes);
   end if;
-  select * into done from end_attempts(outcomes, ids, p_fence);
+  done := end_attempts(outcomes, ids, p_fence);
   attempts := done.attempts;
   -- Strict: lax would look into an array, and an empty one holds nothing.
   if outcomes @? 'strict $[*] ? (@.value != null)' then
@@ -1737,7 +1732,7 @@ begin
   if decides then
     done.ended := done.ended || skip_unchosen(done.ended);
   end if;
-  select * into after from propagate(done.ended, '{}');
+  after := propagate(done.ended, '{}');
   queued := after.queued + done.requeued;
   closed := after.closed;
 end
@@ -2090,6 +2085,15 @@ CREATE OR REPLACE FUNCTION public.mark_run(p_run bigint, p_state text)
 AS $function$
   update dag_run set state = p_state where id = p_run and state in ('success', 'failed')
 $function$;
+CREATE OR REPLACE FUNCTION public.next_log_line(p_attempt uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (select coalesce(max(l.first_line + l.line_count), 1) from log_chunk l where l.attempt_id = p_attempt);
+end
+$function$;
 CREATE OR REPLACE FUNCTION public.note_turn(p_lane text, p_pool text, p_queue text, p_dag text, p_last text)
  RETURNS void
  LANGUAGE sql
@@ -2179,7 +2183,7 @@ begin
       exit around when run = first or quota = 0 or slots <= 0;
       first := coalesce(first, run);
       at := run;
-      select * into got from pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, run,
+      got := pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, run,
         least(quota, (p_quota + cardinality(runs) - 1) / cardinality(runs)), slots, picked);
       if cardinality(got.picked) > cardinality(picked) then
         served := run;
@@ -2211,7 +2215,7 @@ begin
     for i in 1 .. cardinality(p_pools) loop
       room := case p_lanes[i] when 'function' then functions else operators end;
       continue when p_best[i] is distinct from p_rank or free[i] <= 0 or room <= 0;
-      select * into got from pick_of_source(p_lanes[i], p_pools[i], p_queues[i], p_rank, (room + contenders - 1) / contenders,
+      got := pick_of_source(p_lanes[i], p_pools[i], p_queues[i], p_rank, (room + contenders - 1) / contenders,
         contenders > 1, free[i], picked);
       again := again or got.more;
       room := cardinality(got.picked) - cardinality(picked);
@@ -2244,7 +2248,7 @@ begin
   end if;
   head.task_index := -1;
   while quota > 0 and room > 0 and slots > 0 loop
-    select * into stretch from pick_stretch(p_lane, p_pool, p_queue, p_rank, p_dag, p_run, head.task_index, least(quota, room), slots,
+    stretch := pick_stretch(p_lane, p_pool, p_queue, p_rank, p_dag, p_run, head.task_index, least(quota, room), slots,
       picked);
     n := cardinality(stretch.ids);
     quota := quota - n;
@@ -2303,7 +2307,7 @@ begin
       exit around when dag = first or quota = 0 or slots <= 0;
       first := coalesce(first, dag);
       at := dag;
-      select * into got from pick_of_dag(p_lane, p_pool, p_queue, p_rank, dag,
+      got := pick_of_dag(p_lane, p_pool, p_queue, p_rank, dag,
         least(quota, (p_quota + cardinality(dags) - 1) / cardinality(dags)), slots, picked);
       if cardinality(got.picked) > cardinality(picked) then
         served := dag;
@@ -2348,6 +2352,17 @@ begin
     * power((def.sensor ->> 'factor')::double precision, least(polls, 60) - 1)) / 1000.0);
 end
 $function$;
+CREATE OR REPLACE FUNCTION public.previous_handle(p_instance bigint, p_try integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (
+    select p.handle from task_attempt p where p.task_instance_id = p_instance and p.handle is not null and p.try_number < p_try
+    order by p.try_number desc limit 1);
+end
+$function$;
 CREATE OR REPLACE FUNCTION public.propagate(p_ended bigint[], p_undecided bigint[], OUT queued integer, OUT closed integer)
  RETURNS record
  LANGUAGE plpgsql
@@ -2363,13 +2378,13 @@ declare
 begin
   queued := 0;
   while fresh <> '{}' or undecided <> '{}' loop
-    select * into step from count_down(fresh, undecided);
+    step := count_down(fresh, undecided);
     undecided := '{}';
     fresh := step.ended;
     queued := queued + step.queued;
     items := items || step.items;
     foreach one in array step.expand loop
-      select * into mapped from expand_map(one);
+      mapped := expand_map(one);
       fresh := fresh || mapped.ended;
       queued := queued + mapped.queued;
     end loop;
@@ -2635,6 +2650,17 @@ begin
     and a.revoked is null;
   get diagnostics n = row_count;
   return n;
+end
+$function$;
+CREATE OR REPLACE FUNCTION public.run_events(p_run bigint)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('dataset', e.dataset, 'at', e.at, 'extra', e.extra, 'partition', e.partition) order by e.id), '[]')
+    from dag_run_event re join dataset_event e on e.id = re.event_id where re.dag_run_id = p_run);
 end
 $function$;
 CREATE OR REPLACE FUNCTION public.run_fits_key(run dag_run)

@@ -3,6 +3,7 @@
 import type { Json } from "../dag/spec.ts";
 import { QflowError } from "../errors.ts";
 import type { Sql } from "./database.ts";
+import { countIfPossible } from "./metrics.ts";
 
 /** An attempt as it identifies itself. */
 export interface AttemptIdentity {
@@ -34,7 +35,7 @@ async function guarded(sql: Sql, attempt: AttemptIdentity, update: string, value
     attempt.token,
     ...values,
   ]);
-  if (result.rowCount === 0) throw fenced(attempt);
+  if (result.rowCount === 0) throw await fenced(sql, attempt);
 }
 
 /**
@@ -50,9 +51,10 @@ export async function publishPermit(sql: Sql, attempt: AttemptIdentity): Promise
        and w.state in ('active', 'draining') and w.lease_expires_at > now() + make_interval(secs => $3)`,
     [attempt.attemptId, attempt.token, PUBLISH_MARGIN_SECONDS],
   );
-  if (result.rowCount === 0) throw fenced(attempt);
+  if (result.rowCount === 0) throw await fenced(sql, attempt);
 }
 
-function fenced(attempt: AttemptIdentity): QflowError {
+async function fenced(sql: Sql, attempt: AttemptIdentity): Promise<QflowError> {
+  await countIfPossible(sql, "fenced_writes", 1);
   return new QflowError("FENCED", `attempt ${attempt.attemptId} does not own its task any more`);
 }

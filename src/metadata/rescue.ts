@@ -1,6 +1,7 @@
 /** Work of workers that are gone is given to others; attempts past their deadline are told to end. */
 import { QflowError } from "../errors.ts";
 import type { Database, Sql } from "./database.ts";
+import { countIfPossible } from "./metrics.ts";
 import { LEASE_SECONDS } from "./worker-sessions.ts";
 
 /** Attempts rescued in one transaction. */
@@ -72,7 +73,9 @@ export async function rescueAttempts(database: Database): Promise<RescueReport> 
      where o.outcomes <> '[]'`,
     [JSON.stringify(outcome), BATCH],
   );
-  return { rescued: result.rows[0]?.rescued ?? 0 };
+  const rescued = result.rows[0]?.rescued ?? 0;
+  if (rescued > 0) await countIfPossible(database, "rescued_attempts", rescued);
+  return { rescued };
 }
 
 /** Revokes attempts that are past their deadline; their workers end them. Returns how many. */

@@ -71,6 +71,20 @@ export const RETENTION_STEPS: readonly RetentionStep[] = [
     old: `select w.worker_id from worker w where w.ended_at < ${BEFORE} and w.state in ('ended', 'lost') order by w.ended_at`,
   },
   {
+    name: "schedulers",
+    keeps: "unused",
+    table: "scheduler",
+    key: "scheduler_id",
+    old: `select scheduler_id from scheduler where looked_at < ${BEFORE}`,
+  },
+  {
+    name: "notifications",
+    keeps: "runs",
+    table: "notification",
+    key: "id",
+    old: `select id from notification where state in ('sent', 'dead') and ended_at < ${BEFORE}`,
+  },
+  {
     name: "sessions",
     keeps: "unused",
     table: "access_session",

@@ -4,6 +4,7 @@ import { type Duration, milliseconds } from "../dag/duration.ts";
 import { QflowError } from "../errors.ts";
 import type { Database, Sql } from "./database.ts";
 import { holdLease, releaseLease } from "./leases.ts";
+import { countMetric } from "./metrics.ts";
 import { type Keeps, RETENTION_STEPS, type RetentionStep } from "./retention-steps.ts";
 
 /** How long what is kept, in milliseconds; null = for ever. */
@@ -203,11 +204,6 @@ function keepOf(keeps: Keeps, policy: RetentionPolicy): number | null {
 
 function seconds(ms: number | null): number | null {
   return ms === null ? null : ms / 1000;
-}
-
-/** Adds to a counter of /metrics. */
-async function countMetric(sql: Sql, name: string, by: number): Promise<void> {
-  if (by > 0) await sql.query("select count_metric($1, $2)", [name, by]);
 }
 
 /** When the last round ended, what it removed, and before when runs may be missing. */

@@ -1,15 +1,17 @@
 /** The scheduler's loop: creates runs, fires timers, rescues lost work. Any number may run against one database. */
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, QflowError } from "../errors.ts";
 import type { Database } from "../metadata/database.ts";
+import { fireDeadlines } from "../metadata/deadlines.ts";
 import { nextTickInMs, startableDags } from "../metadata/due-dags.ts";
 import { hostId } from "../metadata/host-identity.ts";
-import { fireDeadlines } from "../metadata/deadlines.ts";
 import { listen } from "../metadata/listen.ts";
 import { ensurePartitions } from "../metadata/partitions.ts";
 import { revokeTimedOut } from "../metadata/rescue.ts";
 import type { RetentionPolicy } from "../metadata/retention.ts";
 import { startRuns } from "../metadata/runs.ts";
+import { endScheduler, tellLook } from "../metadata/scheduler-sessions.ts";
 import { expireClocks, queueDueRetries } from "../metadata/timers.ts";
 import { backoffMs, isTransient } from "../metadata/transient.ts";
 import { wakeWith } from "../metadata/wake.ts";
@@ -45,13 +47,15 @@ const LOST_EVERY_MS = 1_000;
 
 /** Starts the loop in this process. */
 export async function startScheduler(database: Database, options: SchedulerOptions = {}): Promise<Scheduler> {
-  const look = new Look(database, await hostId(), options);
+  const host = await hostId();
+  const look = new Look(database, host, options);
   const stopping = new AbortController();
   const waits = startWaits(database, {
     connection: options.connection ?? noConnection,
     warn: options.warn ?? ((message) => console.error(`scheduler: ${message}`)),
     ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }),
   });
+  const tell = lookTeller(database, host);
   const housekeeping = startHousekeeping(database, options);
   let woken = Promise.withResolvers<void>();
   const unlisten = listen(database, "qflow_scheduler", () => {
@@ -61,7 +65,9 @@ export async function startScheduler(database: Database, options: SchedulerOptio
   const loop = (async () => {
     for (let failures = 0; !stopping.signal.aborted; ) {
       woken = Promise.withResolvers<void>();
+      const startedAt = performance.now();
       const { waitMs, failed } = await look.once();
+      if (!failed) await tell.looked(performance.now() - startedAt);
       // Runs that it started may begin with waits.
       waits.wake();
       failures = failed ? failures + 1 : 0;
@@ -73,7 +79,24 @@ export async function startScheduler(database: Database, options: SchedulerOptio
     stop: async () => {
       stopping.abort();
       await Promise.all([unlisten(), loop, waits.stop(), housekeeping.stop()]);
+      await tell.ended();
     },
+  };
+}
+
+const TELL_EVERY_MS = 5_000;
+
+/** Tells that this scheduler lives, every few seconds; what cannot be told is told the next time. */
+function lookTeller(database: Database, host: string) {
+  const schedulerId = randomUUID();
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return {
+    looked: async (lookMs: number) => {
+      if (performance.now() - toldAt < TELL_EVERY_MS) return;
+      toldAt = performance.now();
+      await tellLook(database, { schedulerId, hostId: host, pid: process.pid, lookMs }).catch(() => {});
+    },
+    ended: () => endScheduler(database, schedulerId).catch(() => {}),
   };
 }
 

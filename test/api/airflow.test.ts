@@ -1,6 +1,7 @@
+import { randomUUID } from "node:crypto";
 import test from "ava";
-import { openDatabase } from "../../src/metadata/database.ts";
 import { createRun } from "../../src/metadata/runs.ts";
+import { tellLook } from "../../src/metadata/scheduler-sessions.ts";
 import { appendLog } from "../../src/metadata/work.ts";
 import { dagSpec, deploy, FAILED, success, work } from "../metadata/fixtures.ts";
 import { startTestApi } from "./support.ts";
@@ -241,10 +242,8 @@ test("pools, health, version and metrics", async (t) => {
   const before = (await call("GET", "/api/v2/monitor/health")).body;
   t.is(before.metadatabase.status, "healthy");
   t.is(before.scheduler.status, "unhealthy");
-  const scheduler = openDatabase(db.url, { max: 1, applicationName: "qflow-scheduler" });
-  await scheduler.query("select 1");
+  await tellLook(db, { schedulerId: randomUUID(), hostId: "h", pid: 1, lookMs: 3 });
   const after = (await call("GET", "/api/v2/monitor/health")).body;
-  await scheduler.close();
   t.is(after.scheduler.status, "healthy");
   t.truthy(after.scheduler.latest_scheduler_heartbeat);
   t.regex((await call("GET", "/api/v2/version")).body.version, /^\d+\.\d+\.\d+/);

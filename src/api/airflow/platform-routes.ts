@@ -1,7 +1,9 @@
 /** `/api/v2/version`, `/monitor/health`; `/health`; `/metrics`; and the known rest of Airflow's API. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { QflowError } from "../../errors.ts";
-import { readGauges, readPulse } from "../../metadata/views/platform-views.ts";
+import { readPulse } from "../../metadata/views/platform-views.ts";
 import { type Health, health, version } from "../contract.ts";
+import { metricsText } from "../metrics.ts";
 import { type Route, route } from "../route.ts";
 import { isoOrNull } from "./shape.ts";
 
@@ -43,14 +45,25 @@ const getHealth = route({
   },
 });
 
+/** A load balancer does not wait for long. */
+const HEALTH_MS = 1_500;
+
 const liveness = route({
   method: "get",
   path: "/health",
   guard: "public",
-  summary: "200 when this process and its database answer, else 503.",
-  handle: async ({ api }) => {
-    await api.database.query("select 1");
-    return { status: "healthy" };
+  summary:
+    "200 when this process and its database answer within 1.5 s, else 503; beside it, how many schedulers and workers live.",
+  handle: async ({ api, raw }) => {
+    const late = new AbortController();
+    const pulse = await Promise.race([
+      readPulse(api.database).catch(() => null),
+      sleep(HEALTH_MS, null, { signal: late.signal }).catch(() => null),
+    ]).finally(() => late.abort());
+    const { schedulers = null, workers = null } = pulse ?? {};
+    raw.response
+      .status(pulse ? 200 : 503)
+      .json({ status: pulse ? "healthy" : "unhealthy", database: status(pulse ? 1 : 0).status, schedulers, workers });
   },
 });
 
@@ -58,26 +71,10 @@ const metrics = route({
   method: "get",
   path: "/metrics",
   guard: "public",
-  summary: "Prometheus metrics: work under way, workers, lineage not yet processed.",
+  summary:
+    "Prometheus metrics: work under way by state and pool, lags, latencies, fenced writes, the outbox, retention.",
   handle: async ({ api, raw }) => {
-    const gauges = await readGauges(api.database);
-    const byState = (name: string, counts: Readonly<Record<string, number>>) =>
-      Object.entries(counts).map(([state, count]) => `${name}{state="${state}"} ${count}`);
-    const lines = [
-      "# TYPE qflow_dag_runs gauge",
-      ...byState("qflow_dag_runs", gauges.runs),
-      "# TYPE qflow_task_instances gauge",
-      ...byState("qflow_task_instances", gauges.instances),
-      "# TYPE qflow_workers gauge",
-      `qflow_workers ${gauges.workers}`,
-      "# TYPE qflow_lineage_events_pending gauge",
-      `qflow_lineage_events_pending ${gauges.lineagePending}`,
-      "# TYPE qflow_import_errors gauge",
-      `qflow_import_errors ${gauges.importErrors}`,
-      "# TYPE process_resident_memory_bytes gauge",
-      `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
-    ];
-    raw.response.type("text/plain; version=0.0.4").send(`${lines.join("\n")}\n`);
+    raw.response.type("text/plain; version=0.0.4").send(await metricsText(api.database));
   },
 });
 

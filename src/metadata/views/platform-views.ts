@@ -1,24 +1,25 @@
 /** Reads the state of the platform itself: processes, and what changed lately. */
 import type { Sql } from "../database.ts";
+import { SCHEDULER_ALIVE_SECONDS } from "../scheduler-sessions.ts";
 
 /** Signs of life of the other processes. */
 export interface Pulse {
   /** Workers whose lease runs. */
   readonly workers: number;
   readonly workerAt: Date | null;
-  /** Whether a scheduler is connected. */
+  /** Schedulers that have looked lately. */
   readonly schedulers: number;
   readonly schedulerAt: Date | null;
 }
 
-/** A scheduler writes no heartbeat: it asks the database every second, which the database remembers of its connections. */
+/** Who lives: by the leases of workers, and by the last looks of schedulers. */
 export async function readPulse(sql: Sql): Promise<Pulse> {
   const found = await sql.query<Pulse>(
     `select w.n::int as workers, w.at as "workerAt", s.n::int as schedulers, s.at as "schedulerAt"
      from (select count(*) filter (where state in ('active', 'draining') and lease_expires_at > now()) as n, max(heartbeat_at) as at
-             from worker where heartbeat_at > now() - interval '1 day') w,
-          (select count(*) as n, max(greatest(query_start, state_change)) as at from pg_stat_activity
-             where datname = current_database() and application_name = 'qflow-scheduler') s`,
+             from worker where state in ('active', 'draining') or ended_at > now() - interval '1 day') w,
+          (select count(*) filter (where looked_at > now() - make_interval(secs => $1)) as n, max(looked_at) as at from scheduler) s`,
+    [SCHEDULER_ALIVE_SECONDS],
   );
   return found.rows[0] ?? { workers: 0, workerAt: null, schedulers: 0, schedulerAt: null };
 }
@@ -62,35 +63,4 @@ export async function readChanges(sql: Sql, since: Date): Promise<Changes> {
 export async function databaseNow(sql: Sql): Promise<Date> {
   const found = await sql.query<{ now: Date }>("select clock_timestamp() as now");
   return found.rows[0]?.now as Date;
-}
-
-/** Counters and gauges for Prometheus. */
-export interface Gauges {
-  readonly runs: Readonly<Record<string, number>>;
-  readonly instances: Readonly<Record<string, number>>;
-  readonly workers: number;
-  readonly lineagePending: number;
-  readonly importErrors: number;
-}
-
-/** Work under way, by state; never counts history. */
-export async function readGauges(sql: Sql): Promise<Gauges> {
-  const found = await sql.query<Gauges & { workers: string; lineagePending: string; importErrors: string }>(
-    `select
-       (select coalesce(json_object_agg(state, n), '{}') from (select state, count(*) as n from dag_run
-          where state in ('queued', 'running') group by state) x) as runs,
-       (select coalesce(json_object_agg(state, n), '{}') from (select state, count(*) as n from task_instance
-          where state in ('queued', 'running', 'up_for_retry', 'up_for_reschedule') group by state) x) as instances,
-       (select count(*) from worker where state in ('active', 'draining') and lease_expires_at > now()) as workers,
-       (select count(*) from lineage_event where processed_at is null) as "lineagePending",
-       (select count(*) from import_error) as "importErrors"`,
-  );
-  const row = found.rows[0];
-  return {
-    runs: row?.runs ?? {},
-    instances: row?.instances ?? {},
-    workers: Number(row?.workers ?? 0),
-    lineagePending: Number(row?.lineagePending ?? 0),
-    importErrors: Number(row?.importErrors ?? 0),
-  };
 }
