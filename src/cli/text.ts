@@ -1,4 +1,5 @@
 /** How times and durations read in a table. */
+import { SKIP_COUNT_LIMIT } from "../scheduler/plan.ts";
 
 /** `2026-11-22 23:14:05Z`, or empty. */
 export function instant(at: Date | string | null): string {
@@ -14,4 +15,10 @@ export function duration(seconds: number | null): string {
   const whole = Math.round(seconds);
   if (whole < 3600) return `${Math.floor(whole / 60)}m ${String(whole % 60).padStart(2, "0")}s`;
   return `${Math.floor(whole / 3600)}h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")}m`;
+}
+
+/** `3 missed ticks get no run`. More than a thousand are not counted one by one. */
+export function missedText(ticks: number): string {
+  if (ticks === 1) return "1 missed tick gets no run";
+  return `${ticks > SKIP_COUNT_LIMIT ? `more than ${SKIP_COUNT_LIMIT}` : ticks} missed ticks get no run`;
 }

@@ -10,7 +10,7 @@ import { type DagChange, type DeployPlan, planDeploy } from "../../scheduler/ind
 import { loadFolder } from "../dag-loader.ts";
 import { EXIT, printFields, say } from "../output.ts";
 import { type CommandContext, type ListOptions, outputOption } from "../program.ts";
-import { instant } from "../text.ts";
+import { instant, missedText } from "../text.ts";
 import { withDatabase } from "../with-database.ts";
 
 /** Adds the command to `qflow dags`. */
@@ -100,9 +100,10 @@ function linesOf({ diff, code, shift, activeRuns }: DagChange): string[] {
   if (shift !== null) {
     lines.push(shift.before === "" ? `schedule ${shift.after}` : `~ schedule ${shift.before} → ${shift.after}`);
     const [before, after] = [instant(shift.nextBefore), instant(shift.nextAfter)];
-    if (before !== after) lines.push(`  next run ${before || "unknown"} → ${after || "unknown"}`);
+    if (shift.before === "" && after !== "") lines.push(`  next run ${after}`);
+    else if (before !== after) lines.push(`  next run ${before || "unknown"} → ${after || "unknown"}`);
     if (shift.created > 0) lines.push(`  creates ${shift.created} at once: ${listed(shift)}`);
-    if (shift.skipped > 0) lines.push(`  ${shift.skipped} missed ticks get no run`);
+    if (shift.skipped > 0) lines.push(`  ${missedText(shift.skipped)}`);
   }
   if (activeRuns > 0) lines.push(`${activeRuns} active runs go on with the version they began with`);
   return lines;

@@ -9,7 +9,7 @@ import { getDag } from "../../metadata/views/dag-views.ts";
 import { comingRuns, previewUnpause, timingOf, type UnpausePreview } from "../../scheduler/index.ts";
 import { type Column, printFields, printRows, say } from "../output.ts";
 import { type CommandContext, type ListOptions, outputOption, wholeNumber } from "../program.ts";
-import { instant } from "../text.ts";
+import { instant, missedText } from "../text.ts";
 import { withDags } from "../with-dags.ts";
 
 /** Runs that are listed unless `--count` says otherwise: of one DAG, and of all. */
@@ -93,7 +93,7 @@ function printPreview(preview: UnpausePreview, { output }: ListOptions): void {
   if (runs.length > 0) printRows(runs, RUN_COLUMNS, { format: "table", empty: "" });
   if (runs.length > 0 && created > runs.length) say(`… and ${created - runs.length} more`);
   if (queued > 0) say(`${queued} queued ${queued === 1 ? "run starts" : "runs start"}.`);
-  if (skipped > 0) say(`${skipped} missed ${skipped === 1 ? "tick gets" : "ticks get"} no run (catchup).`);
+  if (skipped > 0) say(`${missedText(skipped)} (catchup).`);
   if (following !== null) say(`Then the next run: ${instant(following.runAfter)}.`);
 }
 
