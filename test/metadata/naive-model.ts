@@ -13,6 +13,7 @@ export interface NaiveTask {
   readonly upstream: readonly string[];
   readonly rule: TriggerRule;
   readonly kind: "function" | "branch" | "shortCircuit" | "map";
+  readonly role: "work" | "setup" | "teardown";
   /** Of the task, or of its items in order. What is mapped over returns an array as long as this of its mapper. */
   readonly endings: readonly Ending[];
   /** Branch: ids it chooses. */
@@ -44,7 +45,8 @@ function resultOf(
   results: ReadonlyMap<string, NaiveResult>,
 ): NaiveResult {
   const single = (state: State): NaiveResult => ({ states: [state], expanded: false });
-  if (task.rule !== "always" && isLeftOut(task, tasks, results)) return single("skipped");
+  const isTeardown = task.role === "teardown";
+  if (task.rule !== "always" && !isTeardown && isLeftOut(task, tasks, results)) return single("skipped");
   const of = (id: string) => results.get(id) as NaiveResult;
   const over = tasks.find(({ id }) => id === task.over);
   if (over?.kind === "map" && of(over.id).expanded) {
@@ -56,12 +58,18 @@ function resultOf(
     return { states, expanded: true };
   }
   const upstream = task.upstream.flatMap((id) => of(id).states);
-  const verdict = verdictOf(task.rule, upstream);
+  const setups = task.upstream.filter((id) => tasks.some((other) => other.id === id && other.role === "setup"));
+  const verdict = isTeardown ? teardownVerdict(setups.map((id) => of(id).states[0])) : verdictOf(task.rule, upstream);
   if (verdict !== "run") return single(verdict);
   if (over === undefined) return single(endState(task.endings[0] as Ending));
   if (over.kind === "map" || of(over.id).states[0] !== "success") return single("upstream_failed");
   if (task.endings.length === 0) return single("skipped");
   return { states: task.endings.map(endState), expanded: true };
+}
+
+function teardownVerdict(setups: readonly (State | undefined)[]): State | "run" {
+  if (setups.length === 0 || setups.includes("success")) return "run";
+  return setups.every((state) => state === "skipped") ? "skipped" : "upstream_failed";
 }
 
 function endState(ending: Ending): State {

@@ -1,6 +1,6 @@
 import test from "ava";
 import fc from "fast-check";
-import { TRIGGER_RULES } from "../../src/dag/spec.ts";
+import { TEARDOWN_RULE, TRIGGER_RULES } from "../../src/dag/spec.ts";
 import type { Database } from "../../src/metadata/database.ts";
 import { createRun } from "../../src/metadata/runs.ts";
 import { type AttemptOutcome, type ClaimedTask, finishAndClaim } from "../../src/metadata/work.ts";
@@ -12,6 +12,7 @@ const ending = fc.constantFrom<Ending>("success", "success", "success", "fail", 
 
 const drawnTask = fc.record({
   kind: fc.constantFrom("function", "function", "branch", "shortCircuit", "map", "map"),
+  role: fc.constantFrom("work", "work", "work", "setup", "teardown"),
   rule: fc.oneof(fc.constant("all_success" as const), fc.constantFrom(...TRIGGER_RULES)),
   upstream: fc.array(fc.nat(20), { maxLength: 3 }),
   endings: fc.array(ending, { maxLength: 3 }),
@@ -24,10 +25,13 @@ const drawnDag = fc.array(drawnTask, { minLength: 3, maxLength: 9 }).map((drawn)
     const upstream = [...new Set(i === 0 ? [] : one.upstream.map((up) => `t${up % i}`))];
     const kind = (one.kind === "map" && upstream.length === 0 ? "function" : one.kind) as NaiveTask["kind"];
     const endings: Ending[] = kind === "map" ? one.endings : [one.endings[0] ?? "success"];
+    // Branches, short circuits and maps are work; teardowns have something above them.
+    const isPlain = kind === "function" && (one.role === "setup" || upstream.length > 0);
     return {
       ...one,
       id: `t${i}`,
       kind,
+      role: (isPlain ? one.role : "work") as NaiveTask["role"],
       upstream,
       endings,
       chooses: [],
@@ -48,9 +52,11 @@ const drawnDag = fc.array(drawnTask, { minLength: 3, maxLength: 9 }).map((drawn)
 function specOf(dagId: string, tasks: readonly NaiveTask[]) {
   return dagSpec(
     dagId,
-    tasks.map(
-      ({ id, upstream, rule, kind, over }): TaskGiven => ({ id, upstream: [...upstream], rule, kind, mapOver: over }),
-    ),
+    tasks.map(({ id, upstream, rule, kind, over, role }): TaskGiven => {
+      const given: TaskGiven = { id, upstream: [...upstream], rule, kind, mapOver: over };
+      if (role === "teardown") return { ...given, role, rule: TEARDOWN_RULE, onFailure: "ignore" };
+      return role === "setup" ? { ...given, role } : given;
+    }),
   );
 }
 
@@ -124,7 +130,8 @@ test("every DAG ends as Airflow's rules say, in whatever order its tasks end", a
         Object.entries(expected).map(([id, list]) => [id, /^(skipped ?)+$/.test(list) ? "skipped" : list]),
       );
       t.deepEqual(got, wanted, `${dagId}, order ${order}: ${JSON.stringify(tasks)}`);
-      const leaves = tasks.filter((task) => !tasks.some((other) => other.upstream.includes(task.id)));
+      const counting = tasks.filter(({ role }) => role !== "teardown");
+      const leaves = counting.filter((task) => !counting.some((other) => other.upstream.includes(task.id)));
       t.is(run, leaves.some(({ id }) => /failed/.test(expected[id] as string)) ? "failed" : "success", dagId);
     }
   }
