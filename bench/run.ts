@@ -12,6 +12,7 @@ import { limits } from "./engine/limits.ts";
 import { punctual } from "./engine/punctual.ts";
 import { benchRows, type Row } from "./engine/row.ts";
 import { type Figure, tableOf } from "./figure.ts";
+import { benchPeers } from "./peers/index.ts";
 
 /** The rows of the engine, in an order in which none disturbs the next. */
 const ENGINE: Readonly<Record<string, Row>> = {
@@ -30,6 +31,7 @@ const ENGINE: Readonly<Record<string, Row>> = {
 const BENCHMARKS: Readonly<Record<string, (args: readonly string[]) => AsyncGenerator<Figure>>> = {
   batch: benchBatch,
   engine: () => benchEngine(),
+  peers: benchPeers,
   ...Object.fromEntries(Object.entries(ENGINE).map(([name, row]) => [name, () => benchRows([row])])),
 };
 
