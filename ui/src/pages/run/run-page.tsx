@@ -77,6 +77,7 @@ function RunHead({ run }: { run: DagRun }) {
             <At at={run.data_interval_start} /> – <At at={run.data_interval_end} />
           </Fact>
         )}
+        {run.partition_key && <Fact name="Partition">{run.partition_key}</Fact>}
         <Fact name="DAG version">{version ?? "–"}</Fact>
       </dl>
       {hasConf && (
