@@ -119,7 +119,8 @@ const effects: Invariant = {
 /** Limits now, and in every moment the history shows. A pool that is made smaller is over its limit until its tasks have ended. */
 const limits: Invariant = {
   name: "I5",
-  promise: "pools, max_active_runs, max_active_tasks and the limit of a task are never exceeded",
+  promise:
+    "pools, max_active_runs, max_active_tasks, limits by key and the limits of a task and a backfill are never exceeded",
   sql: `
     select 'a pool is overrun' as problem, format('pool %s', t.pool) as subject
     from task_instance t join pool p on p.name = t.pool where t.state = 'running'
@@ -133,8 +134,18 @@ const limits: Invariant = {
     where used > slots
     union all
     select 'too many running runs', format('dag %s', d.dag_id)
-    from dag_run r join dag d using (dag_id) where r.state = 'running'
+    from dag_run r join dag d using (dag_id) where r.state = 'running' and r.backfill_id is null
     group by d.dag_id having count(*) > d.max_active_runs
+    union all
+    select 'too many running runs of a backfill', format('backfill %s', b.id)
+    from dag_run r join backfill b on b.id = r.backfill_id where r.state = 'running'
+    group by b.id having count(*) > b.max_active_runs
+    union all
+    select 'too many running runs of a key', format('key %s of dag %s', concurrency_key, dag_id)
+    from dag_run where state = 'running' group by dag_id, concurrency_key having count(*) > max(concurrency_limit)
+    union all
+    select 'too many running tasks of a key', format('key %s of dag %s', concurrency_key, dag_id)
+    from task_instance where state = 'running' group by dag_id, concurrency_key having count(*) > max(concurrency_limit)
     union all
     select 'too many running tasks of a run', format('dag run %s', t.dag_run_id)
     from task_instance t join dag_run r on r.id = t.dag_run_id join dag_version v on v.id = r.version_id
@@ -223,7 +234,10 @@ const liveness: Invariant = {
     from dag_run r join dag d using (dag_id)
     where r.state = 'queued' and d.active and not d.paused
       and greatest(r.run_after, r.queued_at) < now() - interval '${SETTLE_SECONDS} s'
-      and (select count(*) from dag_run o where o.dag_id = r.dag_id and o.state = 'running') < d.max_active_runs
+      and run_fits_key(r) and case when r.backfill_id is null
+        then (select count(*) from dag_run o where o.dag_id = r.dag_id and o.state = 'running' and o.backfill_id is null) < d.max_active_runs
+        else exists (select from backfill b where b.id = r.backfill_id and (b.completed_at is not null or not b.paused)
+          and (select count(*) from dag_run o where o.backfill_id = b.id and o.state = 'running') < b.max_active_runs) end
       and coalesce((select max(o.ended_at) from dag_run o where o.dag_id = r.dag_id), '-infinity') < now() - interval '${SETTLE_SECONDS} s'`,
 };
 

@@ -89,6 +89,21 @@ const PLANTED: readonly (readonly [string, string, string])[] = [
   ["I5", "too many running runs", "update dag set max_active_runs = 1 where dag_id = 'chain'"],
   [
     "I5",
+    "too many running runs of a backfill",
+    "insert into backfill (dag_id, reprocess, max_active_runs, created_by) values ('chain', 'all', 1, 'test'); update dag_run set backfill_id = (select id from backfill) where state = 'running'",
+  ],
+  [
+    "I5",
+    "too many running runs of a key",
+    "update dag_run set concurrency_key = 'k', concurrency_limit = 1 where state = 'running'",
+  ],
+  [
+    "I5",
+    "too many running tasks of a key",
+    "update task_instance set concurrency_key = 'k', concurrency_limit = 0 where state = 'running'",
+  ],
+  [
+    "I5",
     "too many running tasks of a run",
     "alter table dag_version disable trigger all; alter table dag_version drop constraint dag_version_max_active_tasks_check; update dag_version set max_active_tasks = 0",
   ],
