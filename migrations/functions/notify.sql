@@ -138,7 +138,7 @@ begin
     with due as (
       select ctid from deadline where fired_at is null and due_at <= now() order by due_at limit p_limit for no key update skip locked
     )
-    update deadline d set fired_at = now() from due where d.ctid = due.ctid and d.fired_at is null -- guard: deadline-once
+    update deadline d set fired_at = now() from due where d.ctid = due.ctid
     returning d.*
   loop
     n := n + 1;
