@@ -94,6 +94,8 @@ async function waitAsTold(request: HttpRequest, response: HttpResponse, { contex
     throw new QflowError(
       "HTTP_RATE_LIMITED",
       `${nameOf(request.url)} answered ${response.status}: come back in ${Math.ceil(toldMs / 1000)} s, which is longer than may be waited`,
+      // The next try, where there is one, does not come before that.
+      { details: { retryAfterMs: toldMs } },
     );
   }
   patience.leftMs -= toldMs;

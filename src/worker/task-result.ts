@@ -75,7 +75,9 @@ export function resultOfError(error: unknown, policy: ClaimedTask["retryPolicy"]
 function failureOf(error: unknown): TaskResult {
   if (error instanceof QflowError) {
     const { code, message, remedy, details, retry } = error;
-    return { state: "failed", retry, error: report(code, message, remedy, details) };
+    const { retryAfterMs: after } = details;
+    const wait = typeof after === "number" ? { retryAfterMs: after } : {};
+    return { state: "failed", retry, ...wait, error: report(code, message, remedy, details) };
   }
   return { state: "failed", retry: "retryable", error: report("TASK_FAILED", textOf(error)) };
 }

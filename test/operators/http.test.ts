@@ -103,6 +103,7 @@ test("a server that says later is asked again when it said, within the patience 
   const error = await failure(t, { url: `${origin}/full` });
   t.is(error.code, "HTTP_RATE_LIMITED");
   t.regex(error.message, /come back in 3600 s/);
+  t.deepEqual(error.details, { retryAfterMs: 3_600_000 });
 });
 
 test("Retry-After is seconds or a date", (t) => {

@@ -12,6 +12,7 @@ import {
   FAILURE,
   LONG_LOG,
   type RunningTask,
+  seedApproval,
   seedDags,
   seedFiles,
   seedMapped,
@@ -267,6 +268,23 @@ browserTest("SQL keeps what was typed when it fails, and hands out what it shows
   await page.reload();
   t.is(await editor.inputValue(), "select 1");
   await page.unroute("**/api/sql");
+});
+
+browserTest("a person answers what a task asks on its page, with a note", async (t) => {
+  const { page, db } = site;
+  await seedApproval(db);
+  await open("/dags/release/runs/r1?task=publish");
+  const asked = page.getByRole("region", { name: "Approval" });
+  await asked.getByText("Publish the figures?").waitFor();
+  await asked.getByText("Of March.").waitFor();
+  await asked.getByLabel("Note on the answer").fill("checked");
+  await asked.getByRole("button", { name: "Approve" }).click();
+  await page.getByText("Approved publish").waitFor();
+  await asked.waitFor({ state: "detached" });
+  const kept = await db.query(
+    "select p.chosen, p.note, t.state from approval p join task_instance t on t.id = p.task_instance_id",
+  );
+  t.deepEqual(kept.rows, [{ chosen: "approve", note: "checked", state: "success" }]);
 });
 
 browserTest("the palette finds a run, and the theme stays chosen", async (t) => {

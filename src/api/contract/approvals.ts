@@ -56,3 +56,6 @@ export const hitlAnswered = z
     params_input: z.record(z.string(), z.unknown()),
   })
   .meta({ id: "HITLDetailResponse" });
+
+/** {@link hitlAnswered} as it comes. */
+export type HitlAnswered = z.output<typeof hitlAnswered>;

@@ -9,7 +9,17 @@ import { createRun, unpauseDag } from "../../../src/metadata/runs.ts";
 import { queueDueRetries } from "../../../src/metadata/timers.ts";
 import { storeVersions } from "../../../src/metadata/versions.ts";
 import { appendLog, type ClaimedTask, finishAndClaim, type LogLine, saveProgress } from "../../../src/metadata/work.ts";
-import { type Ending, FAILED, fileOf, success, work, worker } from "../../metadata/fixtures.ts";
+import { WaitLook } from "../../../src/scheduler/wait-look.ts";
+import {
+  dagSpec,
+  type Ending,
+  FAILED,
+  fileOf,
+  success,
+  type TaskGiven,
+  work,
+  worker,
+} from "../../metadata/fixtures.ts";
 import { ARRIVALS, BATCH, EXPORT } from "./dags.ts";
 
 /** Lines of the long log. */
@@ -196,4 +206,22 @@ export async function spreadTimes(db: Database): Promise<void> {
      from (select dag_run_id, min(queued_at) as first, max(ended_at) as last from task_instance where started_at is not null group by dag_run_id) t
      where t.dag_run_id = r.id and t.last is not null and r.ended_at is not null`,
   );
+}
+
+/** A DAG of its own file, `release`, whose run `r1` waits for an approval. */
+export async function seedApproval(db: Database): Promise<void> {
+  const sensor = { everyMs: 60_000, factor: 1, maxMs: 60_000, onTimeout: "fail" } as const;
+  const operator = { name: "approval", config: { subject: "Publish the figures?", body: "Of March." } };
+  const task: TaskGiven = { id: "publish", kind: "sensor", operator, sensor, timeoutMs: 3_600_000 };
+  const present = await db.query<{ file: string }>("select distinct file from dag where active");
+  const file = fileOf("dags/release.ts", [dagSpec("release", [task])]);
+  await storeVersions(db, [file], [file.file, ...present.rows.map((row) => row.file)]);
+  await unpauseDag(db, "release");
+  await createRun(db, { dagId: "release", runId: "r1", by: "test" });
+  const look = new WaitLook(db, {
+    connection: () => Promise.reject(new Error("none")),
+    warn: console.error,
+    wake: () => {},
+  });
+  while ((await look.once()).more);
 }

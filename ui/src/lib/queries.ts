@@ -16,6 +16,7 @@ import type {
   FeedFilePage,
   Grid,
   Health,
+  HitlDetail,
   ImportErrorCollection,
   Insight,
   InsightList,
@@ -229,6 +230,19 @@ export const taskInstanceQuery = (at: TaskAddress) =>
     queryFn: ({ signal }) => get<TaskInstance>(url(instancePath(at)), signal),
     // Progress changes without a change of state, so a running instance is asked again.
     refetchInterval: (query) => (query.state.data?.state === "running" ? 2_000 : false),
+  });
+
+/** Where a task instance's question is. */
+export function approvalPath(at: TaskAddress): string[] {
+  return ["v2", "dags", at.dagId, "dagRuns", at.runId, "taskInstances", at.taskId, String(at.mapIndex), "hitlDetails"];
+}
+
+export const approvalQuery = (at: TaskAddress) =>
+  queryOptions({
+    queryKey: ["dag", at.dagId, "run", at.runId, "approval", at.taskId, at.mapIndex],
+    queryFn: ({ signal }) => get<HitlDetail>(url(approvalPath(at)), signal),
+    // The scheduler puts the question a moment after the task began to wait.
+    retry: 5,
   });
 
 export const triesQuery = (at: TaskAddress) =>

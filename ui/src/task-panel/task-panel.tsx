@@ -12,6 +12,7 @@ import { middleCut } from "../lib/format.ts";
 import { ApiError } from "../lib/http.ts";
 import { type TaskAddress, taskInstanceQuery, tasksQuery } from "../lib/queries.ts";
 import type { PanelSearch, PanelView } from "../lib/search.ts";
+import { Approval } from "./approval.tsx";
 import { InstanceDetails } from "./instance-details.tsx";
 import { LogsTab } from "./logs-tab.tsx";
 import { MappedList } from "./mapped-list.tsx";
@@ -85,6 +86,7 @@ export default function TaskPanel({ at, search, onSearch, onClose }: Props) {
         </div>
         {instance.data && <Trouble instance={instance.data} />}
         {instance.data && WAITING.has(instance.data.state ?? "none") && <WhyTask at={at} />}
+        {instance.data?.state === "deferred" && instance.data.operator_name === "approval" && <Approval at={at} />}
         {instance.data?.progress && <Progress progress={instance.data.progress} />}
       </header>
       {isList && <MappedList at={at} onOpen={(map) => onSearch({ run: search.run, task: at.taskId, map })} />}
