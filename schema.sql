@@ -948,7 +948,7 @@ begin
   horizon := scheduled_from(b.dag_id);
   room := b.max_active_runs - (select count(*) from dag_run where backfill_id = b.id and state in ('queued', 'running'));
   for day in select * from backfill_date where backfill_id = b.id and outcome is null order by position limit p_limit loop
-    exit when room <= 0;
+    exit when room <= 0; -- guard: backfill-room
     verdict := backfill_outcome(b.dag_id, b.reprocess, day.logical_date, horizon);
     if verdict = 'created' then
       perform create_run(b.dag_id, 'backfill__' || to_char(day.logical_date at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '_' || b.id,
@@ -1684,6 +1684,7 @@ declare
   queued integer := 0;
   closed integer := 0;
   events integer := 0;
+  freed integer := 0;
   known jsonb := '[]';
 begin
   if jsonb_array_length(p_outcomes) > 0 then
@@ -1691,6 +1692,7 @@ begin
     queued := done.queued;
     closed := done.closed;
     events := done.events;
+    freed := cardinality(done.attempts);
     known := to_jsonb(done.attempts);
     -- Accepted are also those that an earlier call recorded and whose answer was lost.
     if cardinality(done.attempts) < jsonb_array_length(p_outcomes) then
@@ -1701,7 +1703,9 @@ begin
     end if;
   end if;
   next := claim_tasks(p_worker, p_claim, p_repeated, p_functions, p_operators);
-  return jsonb_build_object('accepted', known, 'claimed', next.tasks, 'surplus', queued > next.claimed, 'closed', closed,
+  -- Others are woken for what became ready and was not taken, and for slots that were given back and not taken again.
+  return jsonb_build_object('accepted', known, 'claimed', next.tasks, 'surplus', queued > next.claimed
+      or freed > next.claimed and exists (select from task_instance where state = 'queued'), 'closed', closed,
     'events', events, 'secrets', case when next.tasks <> '[]' then secrets_version() end);
 end
 $function$;
@@ -1770,7 +1774,7 @@ begin
     with due as (
       select ctid from deadline where fired_at is null and due_at <= now() order by due_at limit p_limit for no key update skip locked
     )
-    update deadline d set fired_at = now() from due where d.ctid = due.ctid and d.fired_at is null -- guard: deadline-once
+    update deadline d set fired_at = now() from due where d.ctid = due.ctid
     returning d.*
   loop
     n := n + 1;
@@ -2148,7 +2152,8 @@ AS $function$
   from source s
   join pool p on p.name = s.pool
   cross join lateral (
-    select p.slots - coalesce(sum(t.pool_slots), 0)::integer as free from task_instance t where t.state = 'running' and t.pool = s.pool) u
+    select p.slots - coalesce(sum(t.pool_slots), 0)::integer as free -- guard: pool-room
+    from task_instance t where t.state = 'running' and t.pool = s.pool) u
   left join claim_turn c on c.lane = s.lane and c.pool = s.pool and c.queue = s.queue and c.dag_id = ''
   where s.lane = any (p_lanes) and s.queue = any (p_queues) and u.free > 0
   order by c.served_at nulls first, s.lane, s.pool, s.queue
@@ -2241,7 +2246,7 @@ declare
   n integer;
   ids bigint[];
 begin
-  select v.max_active_tasks - (select count(*) from task_instance t where t.state = 'running' and t.dag_run_id = p_run)
+  select v.max_active_tasks - (select count(*) from task_instance t where t.state = 'running' and t.dag_run_id = p_run) -- guard: run-room
   into room from dag_run r join dag_version v on v.id = r.version_id where r.id = p_run;
   if room < quota + cardinality(picked) then
     room := room - (select count(*) from task_instance t where t.id = any (picked) and t.dag_run_id = p_run);
@@ -2599,7 +2604,7 @@ declare
 begin
   perform from task_instance where id = any (p_ids) and dag_run_id = p_run order by id for no key update;
   select * into busy from task_instance where id = any (p_ids) and dag_run_id = p_run and not is_ended(state) order by id limit 1;
-  if busy.id is not null then
+  if busy.id is not null then -- guard: clear-unended
     raise exception 'task % has not ended: it is %', busy.task_id || case when busy.map_index >= 0 then '[' || busy.map_index || ']' else '' end,
       busy.state using errcode = 'QF002';
   end if;
@@ -2745,7 +2750,10 @@ CREATE OR REPLACE FUNCTION public.skip_unchosen(p_deciders bigint[])
  LANGUAGE sql
 AS $function$
   with recursive decision as (
-    select t.dag_run_id, t.version_id, t.task_index, t.decision <> 'false' as is_branch, t.decision as branch, d.branch_targets
+    select t.dag_run_id, t.version_id, t.task_index, t.decision <> 'false' as is_branch, t.decision as branch, d.branch_targets,
+      -- An upstream has a lower index: beyond the last of its direct downstream nothing matters to a branch.
+      (select max(e.downstream_index) from task_edge e
+       where t.decision <> 'false' and e.version_id = t.version_id and e.upstream_index = t.task_index) as last
     from task_instance t
     join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
     where t.id = any (p_deciders) and t.state = 'success' and t.decision is not null
@@ -2758,11 +2766,12 @@ AS $function$
     join task_def d on d.version_id = e.version_id and d.task_index = e.downstream_index
   ), below as (
     -- What is reached from chosen tasks, and (short circuit) from every direct downstream.
-    select dag_run_id, version_id, task_index as origin, downstream_index as task_index, is_branch
+    select dag_run_id, version_id, task_index as origin, downstream_index as task_index, is_branch, last
     from choice where chosen or not is_branch
     union
-    select b.dag_run_id, b.version_id, b.origin, e.downstream_index, b.is_branch
+    select b.dag_run_id, b.version_id, b.origin, e.downstream_index, b.is_branch, b.last
     from below b join task_edge e on e.version_id = b.version_id and e.upstream_index = b.task_index
+    where b.last is null or e.downstream_index <= b.last
   ), unwanted as (
     select dag_run_id, downstream_index as task_index from choice c
     where is_branch and not chosen and not exists (
@@ -2909,7 +2918,7 @@ begin
     select * from dag_run where dag_id = p_dag and state = 'queued' and run_after <= now() and backfill_id is not distinct from p_backfill
     order by run_after, id for no key update
   loop
-    continue when not run_fits_key(run);
+    continue when not run_fits_key(run); -- guard: run-key
     update dag_run set state = case when unfinished = 0 then 'success' else 'running' end, started_at = coalesce(started_at, now()),
       ended_at = case when unfinished = 0 then now() end, reason = null,
       timeout_at = now() + (select v.run_timeout from dag_version v where v.id = version_id)
@@ -2968,12 +2977,12 @@ declare
   room integer := 2147483647;
 begin
   if t.max_active is not null then
-    room := t.max_active - (select count(*) from task_instance r
+    room := t.max_active - (select count(*) from task_instance r -- guard: task-room
         where r.state = 'running' and r.max_active is not null and r.dag_id = t.dag_id and r.task_id = t.task_id)
       - (select count(*) from task_instance r where r.id = any (p_picked) and r.dag_id = t.dag_id and r.task_id = t.task_id);
   end if;
   if t.concurrency_key is not null then
-    room := least(room, t.concurrency_limit - (select count(*) from task_instance r
+    room := least(room, t.concurrency_limit - (select count(*) from task_instance r -- guard: key-room
         where r.state = 'running' and r.dag_id = t.dag_id and r.concurrency_key = t.concurrency_key)
       - (select count(*) from task_instance r
         where r.id = any (p_picked) and r.dag_id = t.dag_id and r.concurrency_key = t.concurrency_key));
@@ -3147,8 +3156,8 @@ declare
   fenced integer;
 begin
   -- A claim under way is waited for: the statements after this one see what it made.
-  perform from task_instance where id = any (p_ids) and dag_run_id = p_run order by id for no key update;
-  update task_attempt a set state = 'failed', ended_at = now(), fenced = true, revoked = coalesce(a.revoked, 'cancelled'),
+  perform from task_instance where id = any (p_ids) and dag_run_id = p_run order by id for no key update; -- guard: withdraw-lock
+  update task_attempt a set state = 'failed', ended_at = now(), fenced = true, revoked = coalesce(a.revoked, 'cancelled'), -- guard: withdraw-fence
     error = jsonb_build_object('code', 'TASK_CANCELLED', 'message', 'somebody ended this try: the task was ' || p_reason,
       'remedy', 'Nothing: the task''s present state is what was asked for.')
   from task_instance t

@@ -157,7 +157,10 @@ $$;
 -- Returns the skipped instances.
 create function skip_unchosen(p_deciders bigint[]) returns bigint[] language sql as $$
   with recursive decision as (
-    select t.dag_run_id, t.version_id, t.task_index, t.decision <> 'false' as is_branch, t.decision as branch, d.branch_targets
+    select t.dag_run_id, t.version_id, t.task_index, t.decision <> 'false' as is_branch, t.decision as branch, d.branch_targets,
+      -- An upstream has a lower index: beyond the last of its direct downstream nothing matters to a branch.
+      (select max(e.downstream_index) from task_edge e
+       where t.decision <> 'false' and e.version_id = t.version_id and e.upstream_index = t.task_index) as last
     from task_instance t
     join task_def d on d.version_id = t.version_id and d.task_index = t.task_index
     where t.id = any (p_deciders) and t.state = 'success' and t.decision is not null
@@ -170,11 +173,12 @@ create function skip_unchosen(p_deciders bigint[]) returns bigint[] language sql
     join task_def d on d.version_id = e.version_id and d.task_index = e.downstream_index
   ), below as (
     -- What is reached from chosen tasks, and (short circuit) from every direct downstream.
-    select dag_run_id, version_id, task_index as origin, downstream_index as task_index, is_branch
+    select dag_run_id, version_id, task_index as origin, downstream_index as task_index, is_branch, last
     from choice where chosen or not is_branch
     union
-    select b.dag_run_id, b.version_id, b.origin, e.downstream_index, b.is_branch
+    select b.dag_run_id, b.version_id, b.origin, e.downstream_index, b.is_branch, b.last
     from below b join task_edge e on e.version_id = b.version_id and e.upstream_index = b.task_index
+    where b.last is null or e.downstream_index <= b.last
   ), unwanted as (
     select dag_run_id, downstream_index as task_index from choice c
     where is_branch and not chosen and not exists (
