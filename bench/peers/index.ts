@@ -1,10 +1,17 @@
 /** `npm run bench -- peers --peer NAME`: the workloads of the engine on others, each on a PostgreSQL like ours. */
 import { parseArgs } from "node:util";
 import type { Figure } from "../figure.ts";
+import { airflow } from "./airflow.ts";
 import { graphileWorker, pgBoss } from "./job-queues.ts";
 import { benchPeer, type Peer } from "./peer.ts";
+import { prefect } from "./prefect.ts";
 
-const PEERS: Readonly<Record<string, Peer>> = { "graphile-worker": graphileWorker, "pg-boss": pgBoss };
+const PEERS: Readonly<Record<string, Peer>> = {
+  "graphile-worker": graphileWorker,
+  "pg-boss": pgBoss,
+  prefect,
+  airflow,
+};
 
 /** `--peer NAME`, once or more; all of them without it. */
 export async function* benchPeers(args: readonly string[]): AsyncGenerator<Figure> {
