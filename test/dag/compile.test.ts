@@ -1,6 +1,7 @@
 import test from "ava";
 import { z } from "zod";
 import { checkParams } from "../../src/dag/params.ts";
+import { encodeConfig } from "../../src/dag/tokens.ts";
 import {
   all,
   any,
@@ -129,6 +130,31 @@ const WRONG: [string, (t: DagBuilder<unknown>) => void, RegExp][] = [
     },
     /tasks form a cycle: a → a/,
   ],
+  [
+    "an item outside of the map of it",
+    (b) => {
+      const files = b.task("files", () => [{ path: "/a" }]);
+      const other = b.task("other", () => [{ path: "/b" }]);
+      const noop = { kind: "operator", name: "noop", reads: [], emits: [] } as const;
+      b.map("m", files, { ...noop, config: encodeConfig({ path: b.item(other).path }) } as never);
+    },
+    /task m: item of other\.path is known only to an operator mapped over other/,
+  ],
+  [
+    "a setup that is no task",
+    (b) => b.teardown("a", { setups: [1 as never] }, one),
+    /task a: setups\[0\] is not a task/,
+  ],
+  [
+    "a retry policy that says nothing",
+    (b) => b.task("a", { retryPolicy: { TypeError: "maybe" as never } }, one),
+    /task a: retryPolicy\.TypeError is "maybe"/,
+  ],
+  [
+    "a clock without unit",
+    (b) => b.task("a", { queueTimeout: "10" as never }, one),
+    /task a: queueTimeout: "10" is no duration/,
+  ],
   ["an id that is no id", (b) => b.task("a b", one), /task id "a b" is invalid/],
   [
     "an upstream that is no task",
@@ -251,4 +277,20 @@ test("ten thousand tasks compile in a few seconds", (t) => {
   });
   t.is(tasks.length, 10_000);
   t.is(tasks.at(-1)?.taskId, "t9999");
+});
+
+test("clocks, roles and policies reach the spec; what is not set is not there", (t) => {
+  const { spec } = dag("d", { timeout: "1h" }, (b) => {
+    const make = b.setup("make", { queueTimeout: "1m", startTimeout: "2m" }, one);
+    b.teardown("take", { setups: [make] }, one);
+    b.teardown("strict", { setups: [make], onFailure: "failRun" }, one);
+    b.task("plain", { retryPolicy: { Throttled: { after: "1m" }, "*": "fatal" } }, one);
+  });
+  t.is(spec.timeoutMs, 3_600_000);
+  const byId = Object.fromEntries(spec.tasks.map((task) => [task.taskId, task]));
+  t.like(byId.make, { role: "setup", queueTimeoutMs: 60_000, startTimeoutMs: 120_000, rule: "all_success" });
+  t.like(byId.take, { role: "teardown", rule: "all_done_setup_success", onFailure: "ignore", upstream: ["make"] });
+  t.is(byId.strict?.onFailure, undefined);
+  t.deepEqual(byId.plain?.retry.policy, { Throttled: { afterMs: 60_000 }, "*": "fatal" });
+  for (const key of ["role", "group", "onFailure", "queueTimeoutMs"]) t.false(key in (byId.plain ?? {}), key);
 });
