@@ -46,7 +46,7 @@ begin
   horizon := scheduled_from(b.dag_id);
   room := b.max_active_runs - (select count(*) from dag_run where backfill_id = b.id and state in ('queued', 'running'));
   for day in select * from backfill_date where backfill_id = b.id and outcome is null order by position limit p_limit loop
-    exit when room <= 0;
+    exit when room <= 0; -- guard: backfill-room
     verdict := backfill_outcome(b.dag_id, b.reprocess, day.logical_date, horizon);
     if verdict = 'created' then
       perform create_run(b.dag_id, 'backfill__' || to_char(day.logical_date at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '_' || b.id,

@@ -21,7 +21,8 @@ language sql stable as $$
   from source s
   join pool p on p.name = s.pool
   cross join lateral (
-    select p.slots - coalesce(sum(t.pool_slots), 0)::integer as free from task_instance t where t.state = 'running' and t.pool = s.pool) u
+    select p.slots - coalesce(sum(t.pool_slots), 0)::integer as free -- guard: pool-room
+    from task_instance t where t.state = 'running' and t.pool = s.pool) u
   left join claim_turn c on c.lane = s.lane and c.pool = s.pool and c.queue = s.queue and c.dag_id = ''
   where s.lane = any (p_lanes) and s.queue = any (p_queues) and u.free > 0
   order by c.served_at nulls first, s.lane, s.pool, s.queue
@@ -33,12 +34,12 @@ declare
   room integer := 2147483647;
 begin
   if t.max_active is not null then
-    room := t.max_active - (select count(*) from task_instance r
+    room := t.max_active - (select count(*) from task_instance r -- guard: task-room
         where r.state = 'running' and r.max_active is not null and r.dag_id = t.dag_id and r.task_id = t.task_id)
       - (select count(*) from task_instance r where r.id = any (p_picked) and r.dag_id = t.dag_id and r.task_id = t.task_id);
   end if;
   if t.concurrency_key is not null then
-    room := least(room, t.concurrency_limit - (select count(*) from task_instance r
+    room := least(room, t.concurrency_limit - (select count(*) from task_instance r -- guard: key-room
         where r.state = 'running' and r.dag_id = t.dag_id and r.concurrency_key = t.concurrency_key)
       - (select count(*) from task_instance r
         where r.id = any (p_picked) and r.dag_id = t.dag_id and r.concurrency_key = t.concurrency_key));
@@ -79,7 +80,7 @@ declare
   n integer;
   ids bigint[];
 begin
-  select v.max_active_tasks - (select count(*) from task_instance t where t.state = 'running' and t.dag_run_id = p_run)
+  select v.max_active_tasks - (select count(*) from task_instance t where t.state = 'running' and t.dag_run_id = p_run) -- guard: run-room
   into room from dag_run r join dag_version v on v.id = r.version_id where r.id = p_run;
   if room < quota + cardinality(picked) then
     room := room - (select count(*) from task_instance t where t.id = any (picked) and t.dag_run_id = p_run);

@@ -55,7 +55,7 @@ begin
     select * from dag_run where dag_id = p_dag and state = 'queued' and run_after <= now() and backfill_id is not distinct from p_backfill
     order by run_after, id for no key update
   loop
-    continue when not run_fits_key(run);
+    continue when not run_fits_key(run); -- guard: run-key
     update dag_run set state = case when unfinished = 0 then 'success' else 'running' end, started_at = coalesce(started_at, now()),
       ended_at = case when unfinished = 0 then now() end, reason = null,
       timeout_at = now() + (select v.run_timeout from dag_version v where v.id = version_id)

@@ -106,6 +106,7 @@ async function prepare(sql: Sql, request: BackfillRequest): Promise<Prepared> {
   const dates = backfillDates(dag.spec, request.range, dag.now);
   const from = dates[0]?.logicalDate as Date;
   const to = dates.at(-1)?.logicalDate as Date;
+  // guard: backfill-overlap
   await refuseOverlap(sql, dag, { from, to });
   return { dates: request.order === "backward" ? dates.reverse() : dates, from, to };
 }

@@ -30,6 +30,7 @@ test("at most so many instances with one value of a param run at once, over all 
     .map((task) => (task.params as { region: string }).region);
   t.deepEqual(regions.sort(), ["eu", "us"]);
   t.is(claimed.filter((task) => task.taskId === "free").length, 4);
+  t.deepEqual((await finishAndClaim(db, workerId, [], MANY)).claimed, []);
   const done = claimed.find((task) => task.taskId === "a" && (task.params as { region: string }).region === "eu");
   const outcome = { attemptId: done?.attemptId ?? "", token: done?.token ?? "", ...success() };
   t.is((await finishAndClaim(db, workerId, [outcome], MANY)).claimed.length, 1);
