@@ -89,6 +89,7 @@ export async function consumeEvents(
   runKey: number,
   eventIds: readonly number[],
 ): Promise<void> {
+  // guard: consume-once, waiting-once
   await sql.query(
     `with taken as (
        insert into dag_run_event (dag_run_id, event_id) select $2, e from unnest($3::bigint[]) e

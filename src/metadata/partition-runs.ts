@@ -14,6 +14,7 @@ export interface WaitingPartition {
 
 /** Takes in what came after the consumer's cursors; the caller holds its lock. Returns the partitions that have new events. */
 export async function takeInEvents(sql: Sql, dagId: string): Promise<string[]> {
+  // guard: partition-cursor
   const result = await sql.query<{ partition: string }>(
     `with fresh as materialized (
        select e.id, e.dataset, coalesce(e.partition, '') as partition from dataset_cursor c
@@ -80,6 +81,7 @@ export async function markPartitions(
 
 /** Up to `limit` complete partitions, the one that waits longest first. */
 export async function readyPartitions(sql: Sql, dagId: string, limit: number): Promise<string[]> {
+  // guard: partition-complete
   const result = await sql.query<{ partition: string }>(
     `select partition from dataset_waiting where dag_id = $1 and ready group by partition order by min(event_id) limit $2`,
     [dagId, limit],
@@ -98,6 +100,7 @@ export async function newestOf(sql: Sql, dagId: string, partition: string): Prom
 
 /** Makes what waits of a partition the events that started a run. */
 export async function consumePartition(sql: Sql, dagId: string, runKey: number, partition: string): Promise<void> {
+  // guard: partition-once
   await sql.query(
     `with taken as (
        delete from dataset_waiting where dag_id = $1 and partition = $3 returning event_id

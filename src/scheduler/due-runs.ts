@@ -37,6 +37,7 @@ export async function createDueRuns(database: Database): Promise<DueReport & { m
 function planOf(dag: DueDag): DuePlan {
   const timing = timingOf(dag);
   const { dagId, versionId } = dag;
+  // guard: due-room
   if (dag.paused || dag.room <= 0)
     return { dagId, versionId, run: null, skipped: 0, settledUntil: null, next: nextTick(timing) };
   const { run, skipped, settledUntil, next } = plan(timing);

@@ -149,7 +149,7 @@ const steps = fc.array(
     dataset: fc.constantFrom("a", "b"),
     partition: fc.constantFrom("1", "2", "3"),
   }),
-  { minLength: 10, maxLength: 25 },
+  { minLength: 10, maxLength: 20 },
 );
 
 async function play(db: Database, story: readonly Step[]): Promise<void> {
@@ -201,7 +201,7 @@ async function holdsAlways(
       await play(db, story);
       return check(await runsOf(db), await eventsOf(db));
     }),
-    { numRuns: 12 },
+    { numRuns: 6 },
   );
 }
 
