@@ -70,7 +70,9 @@ export class Driver {
       await this.#passTime(actions.length > 0);
       return true;
     }
-    const action = random.pick(actions);
+    // Commits are slow: what happens between a statement and its commit is what goes wrong.
+    const sooner = actions.filter(({ kind }) => kind !== "commit");
+    const action = random.pick(sooner.length > 0 && random.chance(0.7) ? sooner : actions);
     if (this.faults > 0 && random.chance(this.faults)) await this.#fault(action);
     else await this.#take(action);
     await settle();

@@ -16,6 +16,19 @@ export async function isQuiet(database: Database, workload: Workload): Promise<b
   return found.rows[0]?.busy === false;
 }
 
+/** What is left to do, for whoever reads a failure. */
+export async function leftOver(database: Database): Promise<string> {
+  const found = await database.query<{ left: string }>(
+    `select format('run %s (%s, %s): %s', r.id, r.dag_id, r.state, (
+       select string_agg(format('%s[%s] %s', t.task_id, t.map_index, t.state), ', ') from task_instance t
+       where t.dag_run_id = r.id and t.ended_at is null)) as left from dag_run r where r.state in ('queued', 'running')
+     union all
+     select format('dag %s: paused %s, plan pending %s, next %s', dag_id, paused, plan_pending, next_run_after) from dag
+     where active and (paused or plan_pending or next_run_after <= now())`,
+  );
+  return found.rows.map(({ left }) => left).join("; ");
+}
+
 /** Ends that differ from what the workload's behaviours lead to, and ticks that have no run or one too many. */
 export async function findWrongEnds(database: Database, workload: Workload): Promise<string[]> {
   const problems: string[] = [];

@@ -5,7 +5,7 @@ import { findViolations } from "../../src/metadata/invariants.ts";
 import { deploy } from "../metadata/fixtures.ts";
 import { type Cast, person, type Role, scheduler, worker } from "./actors.ts";
 import { Driver } from "./driver.ts";
-import { findWrongEnds, isQuiet } from "./oracle.ts";
+import { findWrongEnds, isQuiet, leftOver } from "./oracle.ts";
 import { randomFrom } from "./random.ts";
 import type { Backend, SimulatedServer } from "./server.ts";
 import { Stage } from "./stage.ts";
@@ -75,7 +75,7 @@ async function play({ cast, driver, time, database, now }: Play): Promise<void> 
   driver.faults = random.pick([0, 0.01, 0.03, 0.06]);
   const people = [person(cast, "person", 2 + random.int(6))];
   const schedulers = Array.from({ length: 1 + random.int(2) }, (_, i) => scheduler(cast, `scheduler-${i + 1}`));
-  const workers = Array.from({ length: 1 + random.int(3) }, (_, i) =>
+  const workers = Array.from({ length: 2 + random.int(2) }, (_, i) =>
     worker(cast, `worker-${i + 1}`, random.chance(0.2) ? random.int(30_000) : null),
   );
   for (const role of [...schedulers, ...workers, ...people]) await driver.start(role);
@@ -90,7 +90,7 @@ async function play({ cast, driver, time, database, now }: Play): Promise<void> 
     if (!(await driver.step())) continue;
     await setTime(database, now());
     if (await isQuiet(database, cast.workload)) return;
-    if (time.now > end) return wrong("what runs has not come to its end");
+    if (time.now > end) return wrong(`what runs has not come to its end: ${await leftOver(database)}`);
   }
   if (driver.steps > STEP_LIMIT) wrong("too many steps");
 }

@@ -74,7 +74,11 @@ export class SimulatedServer {
 
   /** Gives a connection back; whatever was open on it is rolled back. */
   async release(backend: Backend): Promise<void> {
-    if (backend.inTransaction) await backend.client.query("rollback").catch(() => {});
+    if (backend.inTransaction) {
+      await backend.client.query("rollback").catch(() => {});
+      // A rollback takes the settings of its transaction back.
+      backend.moment = "";
+    }
     backend.inTransaction = false;
     this.#idle.push(backend);
   }

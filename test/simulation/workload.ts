@@ -23,8 +23,8 @@ export interface Piece {
 
 /** Dataset that tasks emit and a consumer waits for. */
 const DATASET = "made";
-/** How long a task may take, in milliseconds. */
-const LONGEST_MS = 6_000;
+/** How long a task may take, in seconds; whole ones, so that many end in the same moment. */
+const LONGEST_SECONDS = 5;
 
 /** Everything that one seed runs. */
 export class Workload {
@@ -47,7 +47,8 @@ export class Workload {
     return async (_input, context) => {
       if (context.mapIndex <= 0) context.log.info(`try ${context.tryNumber}`);
       const name = `${context.runId}/${taskId}/${context.mapIndex}/${context.tryNumber}`;
-      await sleep(fractionOf(this.#seed, name) * LONGEST_MS, undefined, { signal: context.signal });
+      const seconds = Math.floor(fractionOf(this.#seed, name) * LONGEST_SECONDS);
+      await sleep(seconds * 1_000, undefined, { signal: context.signal });
       return this.#act(behaviour, piece, { dagId, taskId, context });
     };
   }
@@ -139,10 +140,12 @@ function randomPiece(dagId: string, random: Random): Piece {
   const decides = random.chance(0.4);
   // Whether an early rule sees a success before a branch skips the task depends on who is faster.
   const rules = TRIGGER_RULES.filter((rule) => !decides || !EARLY_RULES.has(rule));
-  const size = 2 + random.int(5);
+  const size = 3 + random.int(6);
+  // Wide DAGs have much that is ready at once, deep ones much that follows.
+  const density = random.pick([0.15, 0.3, 0.5]);
   for (let i = 0; i < size; i++) {
     const id = `t${i}`;
-    const upstream = tasks.filter(() => random.chance(0.45)).map((task) => task.id);
+    const upstream = tasks.filter(() => random.chance(density)).map((task) => task.id);
     tasks.push(randomTask(id, { upstream, behaviours, random, rules, decides }));
   }
   const branches = tasks.filter(({ kind }) => kind === "branch");
@@ -171,7 +174,7 @@ function randomTask(id: string, { upstream, behaviours, random, rules, decides }
     id,
     upstream,
     rule: random.chance(0.6) ? "all_success" : random.pick(rules),
-    ...(random.chance(0.4) ? { pool: "narrow", poolSlots: 1 + random.int(2) } : {}),
+    ...(random.chance(0.5) ? { pool: "narrow", poolSlots: 1 + random.int(2) } : {}),
     ...(random.chance(0.3) ? { emits: [DATASET] } : {}),
     ...(random.chance(0.2) ? { maxActive: 1 } : {}),
     ...(random.chance(0.2) ? { kind: "operator" as const, operator: { name: "noop", config: {} } } : {}),
