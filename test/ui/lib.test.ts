@@ -2,6 +2,7 @@
 import test from "ava";
 import { TASK_STATES as CONTRACT_STATES } from "../../src/api/contract.ts";
 import { RUN_STATES, TASK_STATES } from "../../src/metadata/task-states.ts";
+import { layered } from "../../ui/src/flow/layout.ts";
 import { ansiSpans, stripAnsi } from "../../ui/src/lib/ansi.ts";
 import { isAffected, NO_CHANGE } from "../../ui/src/lib/change.ts";
 import { toCsv } from "../../ui/src/lib/csv.ts";
@@ -125,4 +126,20 @@ test("bars of one name stay apart by id, and series add up to their group", (t) 
   t.deepEqual(model.series, ["offer_1", "offer_2"]);
   t.is(model.axisEnd, 10);
   t.deepEqual([0, 964, 0.031, 12_345].map(roundUp), [1, 1000, 0.04, 15_000]);
+});
+
+test("a graph of 5,000 tasks is laid out at once: every task right of its upstreams, none upon another", (t) => {
+  const boxes = Array.from({ length: 5000 }, (_, i) => ({ id: `t${i}`, width: 184, height: 60 }));
+  const edges = boxes.flatMap(({ id }, i) => {
+    const upstreams = i < 50 ? [] : [i - 50, i - 1 - (i % 50), Math.floor(i / 3)];
+    return [...new Set(upstreams)].map((up) => ({ source: `t${up}`, target: id }));
+  });
+  const before = performance.now();
+  const positions = layered(boxes, edges);
+  const took = performance.now() - before;
+  const at = (id: string) => positions.get(id) as { x: number; y: number };
+  t.true(edges.every(({ source, target }) => at(source).x + 184 < at(target).x));
+  t.is(new Set(boxes.map(({ id }) => `${at(id).x} ${at(id).y}`)).size, 5000);
+  t.true(took < 5000, `${took} ms`);
+  t.deepEqual(layered(boxes, edges), positions);
 });

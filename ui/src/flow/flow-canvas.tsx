@@ -24,6 +24,8 @@ interface Props {
 }
 
 const MAP_FROM = 50;
+/** Larger graphs are shown in part: what is not seen is not drawn. */
+const WHOLE_UP_TO = 400;
 
 export function FlowCanvas({ label, nodes, edges, nodeTypes, onOpen, fitKey }: Props) {
   return (
@@ -34,7 +36,7 @@ export function FlowCanvas({ label, nodes, edges, nodeTypes, onOpen, fitKey }: P
         edges={edges}
         nodeTypes={nodeTypes}
         fitView
-        fitViewOptions={{ maxZoom: 1, padding: 0.08 }}
+        fitViewOptions={{ maxZoom: 1, minZoom: nodes.length > WHOLE_UP_TO ? 0.5 : 0.1, padding: 0.08 }}
         minZoom={0.1}
         maxZoom={1.6}
         nodesDraggable={false}

@@ -1,5 +1,6 @@
 /** Positions of a graph's nodes, layered left to right. The same structure always gives the same positions. */
 import { graphlib, layout } from "@dagrejs/dagre";
+import { ranked } from "./ranked-layout.ts";
 
 /** A node's size in pixels. */
 export interface Box {
@@ -11,7 +12,11 @@ export interface Box {
 /** Top left corner of each node. */
 export type Positions = ReadonlyMap<string, { x: number; y: number }>;
 
+/** Keeping edges apart takes seconds from about here on. */
+const LARGE = 150;
+
 export function layered(boxes: readonly Box[], edges: readonly { source: string; target: string }[]): Positions {
+  if (boxes.length > LARGE) return ranked(boxes, edges);
   const graph = new graphlib.Graph();
   graph.setGraph({ rankdir: "LR", nodesep: 14, ranksep: 36, edgesep: 12, marginx: 16, marginy: 16 });
   graph.setDefaultEdgeLabel(() => ({}));
