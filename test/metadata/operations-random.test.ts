@@ -128,13 +128,15 @@ class World {
 test("any order of claims, ends, clears, marks and cancels leaves a run that ends", async (t) => {
   const db = await testDatabase(t);
   await deploy(db, dagSpec("d", FIRST));
-  const workerId = await worker(db);
   const property = fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 25 }), async (commands) => {
     await db.query("delete from dag_run");
+    await db.query("delete from worker");
     await db.query("truncate task_event");
     await storeVersions(db, [fileOf("dags/test.ts", [dagSpec("d", FIRST)], "1")]);
     const { id } = await createRun(db, { ...RUN, by: "test" });
     await storeVersions(db, [fileOf("dags/test.ts", [dagSpec("d", SECOND)], "2")]);
+    // A session of its own each time: nobody renews its lease.
+    const workerId = await worker(db);
     const world = new World(db, workerId);
     for (const one of commands) {
       await world.run(one).catch((error: { code?: string }) => {
@@ -153,6 +155,6 @@ test("any order of claims, ends, clears, marks and cancels leaves a run that end
     const { run, tasks } = await statesOf(db, id);
     if (run !== "success" && run !== "failed") throw new Error(`${run}: ${JSON.stringify(tasks)}`);
   });
-  await fc.assert(property, { numRuns: 30 });
+  await fc.assert(property, { numRuns: 15 });
   t.pass();
 });

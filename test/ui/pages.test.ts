@@ -195,6 +195,21 @@ browserTest("clearing shows what it will do before it does it", async (t) => {
   );
 });
 
+browserTest("marking shows what it changes, and the run goes by it", async (t) => {
+  const { page, db } = site;
+  await open("/dags/qcompany_batch?run=batch-3&task=checks");
+  await page.getByRole("button", { name: "Mark", exact: true }).click();
+  await page.getByRole("radio", { name: "Skipped" }).check();
+  const listed = page.getByRole("list", { name: "What will be marked" });
+  await listed.getByText("checks").waitFor();
+  await page.getByRole("button", { name: "Mark 1 task skipped" }).click();
+  await page.getByRole("gridcell", { name: "checks, batch-3: Skipped" }).waitFor();
+  const marked = await db.query(
+    "select from task_instance i join dag_run r on r.id = i.dag_run_id where r.run_id = 'batch-3' and i.state = 'skipped'",
+  );
+  t.is(marked.rowCount, 1);
+});
+
 browserTest("the graph shows tasks and datasets, and stays where it is when only states change", async (t) => {
   const { page } = site;
   await open("/dags/qcompany_batch/graph?run=batch-3");

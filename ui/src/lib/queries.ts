@@ -219,7 +219,8 @@ export const mappedQuery = (at: TaskAddress) =>
       ),
   });
 
-function instancePath(at: TaskAddress): string[] {
+/** Segments of a task instance's address. */
+export function instancePath(at: TaskAddress): string[] {
   const path = ["v2", "dags", at.dagId, "dagRuns", at.runId, "taskInstances", at.taskId];
   return at.mapIndex < 0 ? path : [...path, String(at.mapIndex)];
 }

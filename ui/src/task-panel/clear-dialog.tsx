@@ -1,14 +1,14 @@
 /** Runs tasks again. Shows which ones before anything happens. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import type { ClearTasks, TaskInstance, TaskInstanceCollection } from "../../../src/api/contract.ts";
+import type { ClearTasks, TaskInstanceCollection } from "../../../src/api/contract.ts";
 import { Dialog } from "../components/dialog.tsx";
 import { ErrorNote, Skeleton } from "../components/feedback.tsx";
-import { StateBadge } from "../components/state-mark.tsx";
 import { toast } from "../components/toasts.tsx";
 import { plural } from "../lib/format.ts";
 import { send, url } from "../lib/http.ts";
 import type { TaskAddress } from "../lib/queries.ts";
+import { Affected } from "./affected.tsx";
 
 /** One task (with what follows it) or a whole run. */
 export type ClearTarget = { kind: "task"; at: TaskAddress } | { kind: "run"; dagId: string; runId: string };
@@ -25,8 +25,6 @@ const SCOPES: Record<ClearTarget["kind"], readonly (readonly [scope: Scope, word
     ["all", "Every task of the run"],
   ],
 };
-
-const LISTED = 200;
 
 /** What else is chosen: end what runs first, and go on with the newest version. */
 interface Extras {
@@ -120,7 +118,9 @@ export function ClearDialog({ target, onClose }: { target: ClearTarget; onClose:
       {preview.isPending && <Skeleton rows={3} />}
       {preview.isError && <ErrorNote error={preview.error} />}
       {clear.isError && <ErrorNote error={clear.error} />}
-      {preview.data && <Affected instances={affected} />}
+      {preview.data && (
+        <Affected instances={affected} label="What will be cleared" empty="Nothing here would be cleared." />
+      )}
     </Dialog>
   );
 }
@@ -141,23 +141,5 @@ function Change({ change }: { change: NonNullable<TaskInstanceCollection["versio
       Version {change.from} → {change.to}
       {parts.map(([word, tasks]) => tasks.length > 0 && ` · ${word}: ${tasks.join(", ")}`)}
     </p>
-  );
-}
-
-function Affected({ instances }: { instances: readonly TaskInstance[] }) {
-  if (instances.length === 0) return <p>Nothing here would be cleared.</p>;
-  return (
-    <ul className="affected" aria-label="What will be cleared">
-      {instances.slice(0, LISTED).map((instance) => (
-        <li key={instance.id} className="row">
-          <span className="mono grow ellipsis">
-            {instance.task_id}
-            {instance.map_index >= 0 && ` [${instance.map_index}]`}
-          </span>
-          <StateBadge state={instance.state} />
-        </li>
-      ))}
-      {instances.length > LISTED && <li className="muted">and {plural(instances.length - LISTED, "more task")}</li>}
-    </ul>
   );
 }
