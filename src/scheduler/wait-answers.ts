@@ -1,6 +1,7 @@
 /** From what a check found to what becomes of the wait: its end, or when it is looked at again. Pure. */
 import type { Json } from "../dag/spec.ts";
 import { messageOf, QflowError } from "../errors.ts";
+import type { Masker } from "../metadata/secrets/mask.ts";
 import { sensorTimedOut } from "../metadata/sensor-timeout.ts";
 import type { LeasedWait, RearmedWait, WaitOutcome } from "../metadata/waits.ts";
 import type { LogAppend, LogLine } from "../metadata/work.ts";
@@ -93,6 +94,22 @@ function rearmOf(wait: LeasedWait, note: string | null): RearmedWait {
     wakeAt: null,
     checked: true,
   };
+}
+
+/** The same without secrets, but for the value, which is the task's own. */
+export function masked({ next, log }: WaitAnswer, { mask }: Masker): WaitAnswer {
+  const hidden = log && { ...log, lines: log.lines.map((line) => ({ ...line, text: mask(line.text) })) };
+  if ("rearm" in next) {
+    const { note } = next.rearm;
+    return { next: { rearm: { ...next.rearm, note: note === null ? null : mask(note) } }, log: hidden };
+  }
+  return { next: { end: maskedEnd(next.end, mask) }, log: hidden };
+}
+
+function maskedEnd(end: WaitOutcome, mask: (text: string) => string): WaitOutcome {
+  if (end.state === "skipped") return { ...end, reason: mask(end.reason) };
+  if (end.state === "success") return end;
+  return { ...end, error: { ...end.error, message: mask(end.error.message) } };
 }
 
 /** Time until the check after this one. */

@@ -2,6 +2,8 @@
 import type { Json } from "../dag/spec.ts";
 import { messageOf } from "../errors.ts";
 import type { Database } from "../metadata/database.ts";
+import { createMasker } from "../metadata/secrets/mask.ts";
+import { hiddenOf } from "../metadata/secrets/task-secrets.ts";
 import { sensorTimedOut } from "../metadata/sensor-timeout.ts";
 import { isTransient } from "../metadata/transient.ts";
 import {
@@ -19,7 +21,7 @@ import { wakeWith } from "../metadata/wake.ts";
 import { appendLog } from "../metadata/work.ts";
 import type { CheckContext, Checked } from "../operators/check.ts";
 import { loadCheck, type ReadyCheck } from "../operators/checks.ts";
-import { checked, failed, handedBack, prepared, type WaitAnswer } from "./wait-answers.ts";
+import { checked, failed, handedBack, masked, prepared, type WaitAnswer } from "./wait-answers.ts";
 
 /** What a look is made with. */
 export interface WaitLookOptions {
@@ -57,6 +59,8 @@ export class WaitLook {
   readonly #stopping = new AbortController();
   readonly #busy = new Map<string, number>();
   readonly #going = new Set<Promise<void>>();
+  /** Hides the secrets of every connection that a check has used in what is said about waits. */
+  readonly #masker = createMasker([]);
   #answers: WaitAnswer[] = [];
 
   constructor(database: Database, options: WaitLookOptions) {
@@ -177,12 +181,17 @@ export class WaitLook {
   #context(): CheckContext {
     const ms = this.#options.checkMs ?? CHECK_MS;
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(ms)]);
-    return { database: this.#database, signal, connection: this.#options.connection };
+    const connection = async (id: string) => {
+      const found = await this.#options.connection(id);
+      this.#masker.add(hiddenOf([found]));
+      return found;
+    };
+    return { database: this.#database, signal, connection };
   }
 
   /** Keeps what the checks found. What cannot be told now is told with the next look. */
   async #tell(): Promise<void> {
-    const answers = this.#answers;
+    const answers = this.#answers.map((answer) => masked(answer, this.#masker));
     if (answers.length === 0) return;
     this.#answers = [];
     try {

@@ -1,11 +1,12 @@
 /** The attempts a worker runs: from claim to outcome, with timeouts and stops. */
+
+import type { Masker } from "../metadata/secrets/mask.ts";
 import { sensorTimedOut } from "../metadata/sensor-timeout.ts";
 import type { AttemptOutcome, ClaimedTask } from "../metadata/work.ts";
 import { backoff } from "./backoff.ts";
 import type { BundleCache } from "./bundle-cache.ts";
 import { type AttemptEnd, type Executor, resultOfDeath } from "./executor.ts";
 import type { LogSink } from "./log-sink.ts";
-import type { Masker } from "./mask.ts";
 import { safeResult } from "./mask-result.ts";
 import type { StopReason, TaskResult } from "./protocol.ts";
 import { underPolicy } from "./retry-policy.ts";

@@ -1,6 +1,7 @@
 /** The part of a worker that talks to the database: session, claims, attempts, logs. It knows no process and no folder. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Database } from "../metadata/database.ts";
+import type { Masker } from "../metadata/secrets/mask.ts";
 import {
   appendLog,
   type Capacity,
@@ -19,7 +20,6 @@ import type { ExecutorEvents } from "./executor.ts";
 import type { Executors } from "./executors.ts";
 import type { LogBacklog } from "./log-backlog.ts";
 import { LogSink } from "./log-sink.ts";
-import type { Masker } from "./mask.ts";
 import { Session } from "./session.ts";
 import { within } from "./within.ts";
 

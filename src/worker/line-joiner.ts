@@ -1,6 +1,7 @@
 /** Hides what of a secret is spread over the lines of one stream. */
+
+import { MASK, type Masker } from "../metadata/secrets/mask.ts";
 import type { LogLine } from "../metadata/work.ts";
-import { MASK, type Masker } from "./mask.ts";
 
 /** A line that waits to be stored: its text may still have to be hidden in part. */
 export interface WaitingLine {

@@ -1,8 +1,9 @@
 /** The log of one attempt: numbers its lines, hides secrets, cuts what is too long, and remembers what is not stored yet. */
+
+import type { Masker } from "../metadata/secrets/mask.ts";
 import type { LogLine } from "../metadata/work.ts";
 import { LineJoiner, type WaitingLine } from "./line-joiner.ts";
 import { MAX_LINE_BYTES } from "./log-split.ts";
-import type { Masker } from "./mask.ts";
 
 /** Largest log that is kept whole, in bytes of text. */
 export const MAX_LOG_BYTES = 256 * 1024 * 1024;

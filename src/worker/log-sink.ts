@@ -1,10 +1,10 @@
 /** Stores the logs of all attempts of a worker: numbered lines, in batches, at most a fifth of a second late. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Masker } from "../metadata/secrets/mask.ts";
 import type { LogAppend, LogLine } from "../metadata/work.ts";
 import { backoff } from "./backoff.ts";
 import type { LogBacklog } from "./log-backlog.ts";
 import { LogBook } from "./log-book.ts";
-import type { Masker } from "./mask.ts";
 
 const FLUSH_AFTER_MS = 100;
 /** Text that one statement carries, in bytes. */

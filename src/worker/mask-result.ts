@@ -1,5 +1,5 @@
 /** Results without secrets: failures have them hidden, values that hold one are refused. */
-import { MASK, type Masker } from "./mask.ts";
+import { MASK, type Masker } from "../metadata/secrets/mask.ts";
 import type { TaskResult } from "./protocol.ts";
 import { report } from "./task-result.ts";
 

@@ -1,8 +1,8 @@
 /** Connections and variables as the tasks of one worker see them: what the environment sets wins over the database. */
 import type { Config } from "../config.ts";
+import type { Masker } from "../metadata/secrets/mask.ts";
 import { isSecretName, secretsInside } from "../metadata/secrets/names.ts";
 import { hiddenOf, type TaskSecrets } from "../metadata/secrets/task-secrets.ts";
-import type { Masker } from "./mask.ts";
 
 /** What runners and the host are told; never the key, never the database. */
 export type Secrets = Omit<TaskSecrets, "hidden">;

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { dag } from "../../src/dag/dag.ts";
+import type { Connection } from "../../src/dag/operator.ts";
 import type { Json } from "../../src/dag/spec.ts";
 import { answerApproval, listApprovals } from "../../src/metadata/approvals.ts";
 import type { Database } from "../../src/metadata/database.ts";
@@ -23,7 +24,13 @@ interface Bench {
   due(): Promise<void>;
 }
 
-async function bench(t: ExecutionContext, options: { checkMs?: number; share?: number } = {}): Promise<Bench> {
+interface Given {
+  checkMs?: number;
+  share?: number;
+  connection?: (id: string) => Promise<Connection>;
+}
+
+async function bench(t: ExecutionContext, options: Given = {}): Promise<Bench> {
   const db = await testDatabase(t);
   let woken = Promise.withResolvers<void>();
   const look = new WaitLook(db, {
@@ -266,6 +273,37 @@ test("a check that does not come to an end is given up in time, and made again l
   const wait = await waitOf(db);
   t.regex(wait?.note ?? "", /the check failed: .*timeout/);
   t.is(wait?.polls, 1);
+});
+
+test("the secret of a connection reaches the server, and nothing that is kept about the wait", async (t) => {
+  const secret = "tok3n-of-the-server";
+  const server = await httpServer(t, { "/echo": ({ headers }, response) => json(headers)(null as never, response) });
+  const { db, settle } = await bench(t, {
+    connection: async (id) => ({
+      id,
+      kind: "http",
+      host: "127.0.0.1",
+      port: server.port,
+      user: "",
+      password: "",
+      path: "",
+      options: { token: secret },
+    }),
+  });
+  const wanted = { connection: "c", path: "/echo" };
+  const spec = dag("d", {}, (d) => {
+    d.sensor("waits", httpSensor({ ...wanted, json: { at: "/authorization", is: ["never"] } }));
+    d.sensor("fails", httpSensor({ ...wanted, json: { at: "/authorization", failOn: [`Bearer ${secret}`] } }));
+  }).spec;
+  await deploy(db, spec);
+  await createRun(db, { dagId: "d", by: "test" });
+  await settle();
+  t.is(server.seen[0]?.headers.authorization, `Bearer ${secret}`);
+  t.regex((await waitOf(db))?.note ?? "", /has "Bearer \*\*\*" at/);
+  const error = await db.query("select error from task_attempt where error is not null");
+  t.is(error.rows[0]?.error.code, "SENSOR_FAILED");
+  const kept = [await logOf(db, "waits"), await logOf(db, "fails"), error.rows, (await waitOf(db))?.note];
+  t.false(JSON.stringify(kept).includes(secret));
 });
 
 test("checks under way when the scheduler stops are given back at once", async (t) => {

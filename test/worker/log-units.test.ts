@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import test from "ava";
 import fc from "fast-check";
+import { createMasker } from "../../src/metadata/secrets/mask.ts";
 import type { LogLine } from "../../src/metadata/work.ts";
 import { LogBacklog } from "../../src/worker/log-backlog.ts";
 import { LogBook } from "../../src/worker/log-book.ts";
 import { encodeFrame, type Frame, LogSplitter, MAX_LINE_BYTES } from "../../src/worker/log-split.ts";
-import { createMasker } from "../../src/worker/mask.ts";
 import { testHome } from "./support.ts";
 
 const AT = "2026-01-01T00:00:00.000Z";
