@@ -13,6 +13,7 @@ import { punctual } from "./engine/punctual.ts";
 import { benchRows, type Row } from "./engine/row.ts";
 import { type Figure, tableOf } from "./figure.ts";
 import { benchPeers } from "./peers/index.ts";
+import { writeReport } from "./report.ts";
 
 /** The rows of the engine, in an order in which none disturbs the next. */
 const ENGINE: Readonly<Record<string, Row>> = {
@@ -43,9 +44,13 @@ async function* benchEngine(): AsyncGenerator<Figure> {
 }
 
 async function main([name = "", ...args]: readonly string[]): Promise<number> {
+  if (name === "report") {
+    process.stdout.write(`${await writeReport()} figures in docs/benchmarks.md\n`);
+    return 0;
+  }
   const benchmark = BENCHMARKS[name];
   if (!benchmark) {
-    process.stderr.write(`USAGE: npm run bench -- ${Object.keys(BENCHMARKS).join("|")} [options]\n`);
+    process.stderr.write(`USAGE: npm run bench -- ${[...Object.keys(BENCHMARKS), "report"].join("|")} [options]\n`);
     return 2;
   }
   const results = join(import.meta.dirname, "results");

@@ -61,17 +61,18 @@ async function measured(
   return figures;
 }
 
+/** Pages that are full before and after. */
 function pathsOf(runId: string): Record<string, string> {
   const run = `/api/v2/dags/chain100/dagRuns/${runId}`;
   return {
-    "list of runs of a DAG": "/api/v2/dags/chain100/dagRuns?limit=50&order_by=-id",
-    "list of all runs": "/api/v2/dags/~/dagRuns?limit=50&order_by=-id",
-    "list of DAGs": "/api/v2/dags?limit=50",
+    "list of runs of a DAG": "/api/v2/dags/chain100/dagRuns?limit=10&order_by=-id",
+    "list of all runs": "/api/v2/dags/~/dagRuns?limit=10&order_by=-id",
+    "list of DAGs": "/api/v2/dags?limit=3",
     "tasks of a run": `${run}/taskInstances?limit=100`,
     "list of all tasks": "/api/v2/dags/~/dagRuns/~/taskInstances?limit=50",
     "one task": `${run}/taskInstances/task_50`,
     "log of a task": `${run}/taskInstances/task_50/logs/1`,
-    "grid of a DAG": "/api/grid/chain100?limit=25",
+    "grid of a DAG": "/api/grid/chain100?limit=10",
   };
 }
 
