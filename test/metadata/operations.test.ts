@@ -2,9 +2,11 @@ import { randomUUID } from "node:crypto";
 import test from "ava";
 import { clearTasks, previewClear } from "../../src/metadata/clear.ts";
 import type { Database } from "../../src/metadata/database.ts";
+import { findViolations } from "../../src/metadata/invariants.ts";
 import { cancelTask, markRun, markTasks, previewMark } from "../../src/metadata/mark.ts";
 import { createRun } from "../../src/metadata/runs.ts";
 import { storeVersions } from "../../src/metadata/versions.ts";
+import { admitWaits } from "../../src/metadata/waits.ts";
 import { type ClaimedTask, finishAndClaim, heartbeat } from "../../src/metadata/work.ts";
 import { testDatabase } from "../support/database.ts";
 import {
@@ -286,6 +288,32 @@ test("one task is cancelled: what runs is told to end, what waits fails at once"
     tasks: { a: "failed", b: "upstream_failed", c: "upstream_failed", aside: "failed" },
   });
   await t.throwsAsync(cancelTask(db, RUN, { taskId: "a" }), { code: "CONFLICT" });
+});
+
+test("what waits for something outside is cleared, marked and cancelled like the rest", async (t) => {
+  const db = await testDatabase(t);
+  const sensor = { everyMs: 60_000, factor: 1, maxMs: 60_000, onTimeout: "fail" } as const;
+  const poked = { kind: "sensor", sensor, timeoutMs: 3_600_000 } as const;
+  const declared = { ...poked, operator: { name: "fileSensor", config: {} } };
+  const key = await started(db, [
+    { id: "a", ...declared },
+    { id: "b", ...poked },
+    { id: "c", ...declared },
+  ]);
+  const wait = async () => {
+    await admitWaits(db, 9);
+    await work(db, () => ({ state: "up_for_reschedule" }));
+  };
+  await wait();
+  t.deepEqual((await statesOf(db, key)).tasks, { a: "deferred", b: "up_for_reschedule", c: "deferred" });
+  await clearTasks(db, { ...RUN, unended: "cancel" });
+  t.deepEqual((await statesOf(db, key)).tasks, { a: "queued", b: "queued", c: "queued" });
+  t.is((await db.query("select from task_wait")).rowCount, 0);
+  await wait();
+  await markTasks(db, { ...RUN, tasks: [{ taskId: "a" }, { taskId: "b" }], state: "success" });
+  await cancelTask(db, RUN, { taskId: "c" });
+  t.deepEqual(await statesOf(db, key), { run: "failed", tasks: { a: "success", b: "success", c: "failed" } });
+  t.deepEqual(await findViolations(db), []);
 });
 
 test("a run goes on with the latest version: added tasks run, removed ones keep their tries, the rest stays", async (t) => {
