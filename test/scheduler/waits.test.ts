@@ -7,6 +7,7 @@ import type { Connection } from "../../src/dag/operator.ts";
 import type { Json } from "../../src/dag/spec.ts";
 import { answerApproval, listApprovals } from "../../src/metadata/approvals.ts";
 import type { Database } from "../../src/metadata/database.ts";
+import { findViolations } from "../../src/metadata/invariants.ts";
 import { createRun } from "../../src/metadata/runs.ts";
 import { readLog } from "../../src/metadata/work.ts";
 import { approval, datasetSensor, fileSensor, httpSensor, taskSensor, timeSensor } from "../../src/operators/index.ts";
@@ -362,6 +363,39 @@ test("a config that does not resolve fails the task with its code; an unknown se
     codes.rows.map((row) => row.code),
     ["OPERATOR_CONFIG", "OPERATOR_UNKNOWN"],
   );
+});
+
+test("several schedulers share the waits of many runs: each ends once, and every promise of the database holds", async (t) => {
+  const { db } = await bench(t);
+  const looks = Array.from({ length: 4 }, () => {
+    return new WaitLook(db, { connection: () => Promise.reject(new Error("none")), warn: t.log, wake: () => {} });
+  });
+  t.teardown(() => Promise.all(looks.map((look) => look.stop())));
+  const spec = dag("many", { maxActiveRuns: 50 }, (d) => {
+    const time = d.sensor("time", timeSensor({ at: "2026-01-01T00:00:00Z" }), { emits: ["lake.time"] });
+    const event = d.sensor("event", datasetSensor({ dataset: "lake.time", since: "2026-01-01T00:00:00Z" }));
+    const other = d.sensor("other", taskSensor({ dag: "many", task: "time" }), { every: "100ms" });
+    d.sensor("last", fileSensor({ path: "/etc/hosts" }), { after: [time, event, other], emits: ["lake.last"] });
+  }).spec;
+  await deploy(db, spec);
+  const start = AT.getTime();
+  for (let i = 0; i < 12; i++)
+    await createRun(db, { dagId: "many", logicalDate: new Date(start + i * 86_400_000), by: "test" });
+  const open = async () => (await db.query("select from dag_run where state = 'running'")).rowCount ?? 0;
+  for (let i = 0; i < 500 && (await open()) > 0; i++) await Promise.all(looks.map((look) => look.once()));
+  const ended = await db.query(
+    "select t.state, count(*)::int as n, max(t.try_number) as tries from task_instance t group by t.state",
+  );
+  t.deepEqual(ended.rows, [{ state: "success", n: 48, tries: 1 }]);
+  const events = await db.query(
+    "select dataset, count(*)::int as n from dataset_event group by dataset order by dataset",
+  );
+  t.deepEqual(events.rows, [
+    { dataset: "lake.last", n: 12 },
+    { dataset: "lake.time", n: 12 },
+  ]);
+  t.deepEqual(await findViolations(db), []);
+  t.is((await db.query("select from task_wait")).rowCount, 0);
 });
 
 test("sensors called by their function are queued when they are due, and ended when they are late", async (t) => {
