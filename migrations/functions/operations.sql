@@ -152,7 +152,7 @@ begin
   elsif run.state = 'running' then
     perform settle_run(p_run);
   else
-    update dag_run set state = 'queued', ended_at = null, cancel_requested_at = null where id = p_run;
+    update dag_run set state = 'queued', ended_at = null, cancel_requested_at = null, reason = null where id = p_run;
     perform start_runs(run.dag_id);
   end if;
 end
@@ -180,7 +180,7 @@ begin
   perform lock_run(p_run);
   fenced := withdraw_instances(p_run, p_ids, 'cleared');
   perform fold_maps(p_run, p_ids);
-  update dag_run set cancel_requested_at = null where id = p_run;
+  update dag_run set cancel_requested_at = null, reason = null where id = p_run;
   perform resume_run(p_run);
   return fenced;
 end

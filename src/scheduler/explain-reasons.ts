@@ -51,6 +51,7 @@ export const REASON_CODES = [
   "no_worker",
   "priority",
   "workers_busy",
+  "deadline",
 ] as const;
 /** One of {@link REASON_CODES}. */
 export type ReasonCode = (typeof REASON_CODES)[number];
@@ -130,16 +131,32 @@ function datasetReasons({ fresh, partitions }: DagFacts, condition: DatasetCondi
   ];
 }
 
-/** What a run waits for; empty only for what its tasks wait for. */
+/** By when it is to have ended, where somebody wants to know. */
+function deadlineReason(due: Date | null, now: Date): Reason[] {
+  if (due === null) return [];
+  const words = due > now ? "it is to have ended by" : "it is late: it was to have ended by";
+  return [reason("deadline", `${words} ${due.toISOString()}`, {}, due)];
+}
+
+/** What a run waits for; empty where only its tasks wait for something. */
 export function runReasons(run: RunFacts, dag: DagFacts): Reason[] {
+  return [...runObstacles(run, dag), ...deadlineReason(run.deadline, dag.now)];
+}
+
+function runObstacles(run: RunFacts, dag: DagFacts): Reason[] {
   if (run.state === "success" || run.state === "failed") {
-    return [reason("ended", `the run ended ${run.state}${run.endedAt ? ` at ${run.endedAt.toISOString()}` : ""}`)];
+    const when = run.endedAt ? ` at ${run.endedAt.toISOString()}` : "";
+    return [reason("ended", `the run ended ${run.state}${when}${run.endReason ? `: ${run.endReason}` : ""}`)];
   }
   const cancelled = run.cancelRequested
-    ? [reason("cancelled", "the run is cancelled and ends with the last of its running tasks")]
+    ? [reason("cancelled", `${endOf(run)}: it ends with the last of its running tasks and teardowns`)]
     : [];
   if (run.state === "running") return cancelled;
   return [...cancelled, ...queuedRunReasons(run, dag)];
+}
+
+function endOf({ endReason }: RunFacts): string {
+  return endReason === null || endReason === "cancelled" ? "the run is cancelled" : endReason;
 }
 
 function queuedRunReasons(run: RunFacts, dag: DagFacts): Reason[] {
@@ -167,6 +184,10 @@ function queuedRunReasons(run: RunFacts, dag: DagFacts): Reason[] {
 
 /** What a task instance waits for; what weighs most first. */
 export function taskReasons(task: TaskFacts, run: RunFacts, dag: DagFacts, workers: readonly WorkerFacts[]): Reason[] {
+  return [...taskObstacles(task, run, dag, workers), ...deadlineReason(task.deadline, dag.now)];
+}
+
+function taskObstacles(task: TaskFacts, run: RunFacts, dag: DagFacts, workers: readonly WorkerFacts[]): Reason[] {
   if (FINAL_TASK_STATES.has(task.state)) return [ended(task)];
   switch (task.state) {
     case "none":

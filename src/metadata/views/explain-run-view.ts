@@ -12,12 +12,16 @@ export interface RunFacts {
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
   readonly cancelRequested: boolean;
+  /** Why it ends otherwise than by its tasks; null where it does not. */
+  readonly endReason: string | null;
   /** Queued runs of the same kind that start before this one. */
   readonly ahead: number;
   readonly concurrencyKey: string | null;
   readonly concurrencyLimit: number | null;
   /** Running runs with the same key. */
   readonly keyHolders: readonly string[];
+  /** Its own deadline, while it goes on. */
+  readonly deadline: Date | null;
   /** The backfill it belongs to. */
   readonly backfill: {
     readonly id: number;
@@ -66,6 +70,8 @@ export interface TaskFacts {
   readonly ahead: number;
   /** What a deferred instance waits for. */
   readonly wait: { readonly kind: string; readonly note: string | null; readonly deadline: string } | null;
+  /** By when it is to have ended. */
+  readonly deadline: Date | null;
   /** Host of the worker that runs it, and whether it was told to end. */
   readonly host: string | null;
   readonly revoked: string | null;
@@ -91,12 +97,13 @@ const TASKS = 300;
 export async function readRunFacts(sql: Sql, dagId: string, runId: string): Promise<RunFacts> {
   const found = await sql.query<RunFacts>(
     `select r.id::float8 as id, r.run_id as "runId", r.state, r.run_after as "runAfter", r.started_at as "startedAt",
-       r.ended_at as "endedAt", r.cancel_requested_at is not null as "cancelRequested", r.concurrency_key as "concurrencyKey",
+       r.ended_at as "endedAt", r.cancel_requested_at is not null as "cancelRequested", r.reason as "endReason", r.concurrency_key as "concurrencyKey",
        r.concurrency_limit as "concurrencyLimit",
        (select count(*)::integer from dag_run o where o.dag_id = r.dag_id and o.state = 'queued' and o.run_after <= now()
           and o.backfill_id is not distinct from r.backfill_id and (o.run_after, o.id) < (r.run_after, r.id)) as ahead,
        array(select o.run_id from dag_run o where o.dag_id = r.dag_id and o.state = 'running' and o.concurrency_key = r.concurrency_key
          order by o.id limit $3) as "keyHolders",
+       (select l.due_at from deadline l where l.dag_run_id = r.id and l.task_instance_id is null) as deadline,
        (select jsonb_build_object('id', b.id, 'paused', b.paused, 'maxActiveRuns', b.max_active_runs, 'running', array(
           select o.run_id from dag_run o where o.backfill_id = b.id and o.state = 'running' order by o.id))
         from backfill b where b.id = r.backfill_id) as backfill
@@ -153,7 +160,7 @@ const TASK_SQL = `
          and q.queue = t.queue and (q.rank, q.id) < (t.rank, t.id) limit ${AHEAD_LIMIT}) q) as ahead,
     (select jsonb_build_object('kind', w.kind, 'note', w.note, 'deadline', w.deadline) from task_wait w
      where w.task_instance_id = t.id) as wait,
-    a.host_id as host, a.revoked
+    (select l.due_at from deadline l where l.task_instance_id = t.id) as deadline, a.host_id as host, a.revoked
   from chosen t
   join dag_version v on v.id = t.version_id
   left join lateral (
