@@ -3,8 +3,11 @@ import { QflowError } from "../errors.ts";
 import type { Sql } from "./database.ts";
 import { wakeWith } from "./wake.ts";
 
-/** Pools that are always there: tasks of every installation name them. */
-export const BUILT_IN_POOLS: readonly string[] = ["default_pool", "spark"];
+/** Pools that are always there, with the slots of a fresh installation: tasks of every installation name them. */
+export const BUILT_IN_POOLS: ReadonlyMap<string, number> = new Map([
+  ["default_pool", 128],
+  ["spark", 1],
+]);
 
 /** A pool as it is to be. */
 export interface PoolDraft {
@@ -59,7 +62,7 @@ export async function changePool(sql: Sql, name: string, change: PoolChange): Pr
 
 /** Throws NOT_FOUND, CONFLICT (built in, or tasks name it). */
 export async function deletePool(sql: Sql, name: string): Promise<void> {
-  if (BUILT_IN_POOLS.includes(name)) throw new QflowError("CONFLICT", `pool ${name} is built in`);
+  if (BUILT_IN_POOLS.has(name)) throw new QflowError("CONFLICT", `pool ${name} is built in`);
   const found = await sql.query("select from pool where name = $1 for update", [name]);
   if (found.rowCount === 0) throw new QflowError("NOT_FOUND", `The Pool with name: \`${name}\` was not found`);
   const users = await sql.query<{ dag_id: string }>(

@@ -11,9 +11,11 @@ import { openSandbox } from "../dag/sandbox.ts";
 import type { DagSpec, Json } from "../dag/spec.ts";
 import { QflowError } from "../errors.ts";
 import type { Database } from "../metadata/database.ts";
+import { setPool } from "../metadata/pools.ts";
 import { createRun, unpauseDag } from "../metadata/runs.ts";
 import { expireClocks, queueDueRetries } from "../metadata/timers.ts";
 import { storeVersions } from "../metadata/versions.ts";
+import { listPools } from "../metadata/views/pool-views.ts";
 import { type InstanceResult, runResults, runState } from "../metadata/views/run-results.ts";
 import { type FunctionOf, InProcess } from "./in-process.ts";
 import { secretsOfEnvironment } from "./secret-store.ts";
@@ -42,6 +44,8 @@ export interface RunArguments {
   params?: Json;
 }
 
+/** Slots of pools that a test makes. */
+const TEST_SLOTS = 16;
 /** Between two looks at a run that goes on. */
 const LOOK_MS = 20;
 
@@ -102,7 +106,9 @@ async function* runEach(options: TestRunOptions, plan: Plan): AsyncGenerator<Tes
   const { database } = options;
   const home = await mkdtemp(join(tmpdir(), "qflow-dags-test-"));
   await storeVersions(database, [{ file: "test", bundle: plan.bundle, dags: plan.specs }]);
-  const config = { ...options.config, home };
+  await makePools(database, plan.specs);
+  const queues = [...new Set(plan.specs.flatMap(({ tasks }) => tasks.map(({ queue }) => queue ?? "default")))];
+  const config = { ...options.config, home, queues: queues.length === 0 ? ["default"] : queues };
   const { functionOf } = plan;
   const worker = await startWorker({
     database,
@@ -125,6 +131,18 @@ async function* runEach(options: TestRunOptions, plan: Plan): AsyncGenerator<Tes
     await waits?.stop();
     await worker.stop("now");
     await rm(home, { recursive: true, force: true });
+  }
+}
+
+/** Pools of the platform that the test's own database lacks, or has with fewer slots than a task takes. */
+async function makePools(database: Database, specs: readonly DagSpec[]): Promise<void> {
+  const largest = new Map<string, number>();
+  for (const { pool, poolSlots } of specs.flatMap(({ tasks }) => tasks))
+    largest.set(pool, Math.max(poolSlots, largest.get(pool) ?? 0));
+  for (const [pool, poolSlots] of largest) {
+    const { rows } = await listPools(database, { name: pool }, { limit: 1, offset: 0, orderBy: [] });
+    if (rows[0] && rows[0].slots >= poolSlots) continue;
+    await setPool(database, { name: pool, slots: Math.max(poolSlots, TEST_SLOTS), description: "" });
   }
 }
 

@@ -39,6 +39,15 @@ interface OracleTask {
   branch?: string;
 }
 
+test("a test run has the pools and queues that its tasks name", async (t) => {
+  const declared = dag("limited", {}, (d) => {
+    const a = d.task("a", { pool: "erp", poolSlots: 3, queue: "heavy" }, () => 1);
+    d.task("b", { in: { a }, pool: "spark", poolSlots: 2 }, ({ a }) => a + 1);
+  });
+  const options = { database: await testDatabase(t), config: testConfig(await testHome(t)) };
+  t.deepEqual((await testDeclaredDag(declared, options, {})).tasks, { a: "success", b: "success" });
+});
+
 interface OracleLine {
   id: string;
   tasks: OracleTask[];
