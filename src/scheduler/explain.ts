@@ -57,7 +57,8 @@ export async function explainRun(
     reasons: taskReasons(facts, run, dag, workers),
   }));
   const reasons = runReasons(run, dag);
-  const first = task ? tasks[0]?.reasons : reasons.length > 0 ? reasons : tasks.find(isHeldUp)?.reasons;
+  const ofRun = reasons.some(({ code }) => code !== "deadline") ? reasons : undefined;
+  const first = task ? tasks[0]?.reasons : (ofRun ?? tasks.find(isHeldUp)?.reasons);
   const summary = first ? summaryOf(first) : `the run goes on: ${tasks.length} tasks have not ended`;
   return { dag_id: dagId, run_id: runId, state: run.state, summary, reasons, tasks };
 }

@@ -301,7 +301,7 @@ test("what waits for something outside is cleared, marked and cancelled like the
     { id: "c", ...declared },
   ]);
   const wait = async () => {
-    await admitWaits(db, 9);
+    await admitWaits(db);
     await work(db, () => ({ state: "up_for_reschedule" }));
   };
   await wait();

@@ -136,6 +136,18 @@ test("tasks: upstream, no worker, pool full, limits, who is ahead, retry, cancel
   await t.throwsAsync(explainRun(db, "d", "nope"), { code: "NOT_FOUND" });
 });
 
+test("deadlines are told beside what holds something up", async (t) => {
+  const db = await testDatabase(t);
+  const deadline = { afterMs: 3_600_000, from: "runStart", notify: [] } as const;
+  await deploy(db, dagSpec("d", [{ id: "a", deadline: { ...deadline, notify: [] } }], { deadline: { ...deadline, notify: [] } }));
+  await createRun(db, { dagId: "d", runId: "r", by: "test" });
+  t.deepEqual(await codes(db), { run: ["deadline"], tasks: ["a no_worker deadline"] });
+  const { summary } = await explainRun(db, "d", "r");
+  t.is(summary, "no worker is alive: start one");
+  await db.query("update deadline set due_at = now() - interval '1 hour'");
+  t.regex((await explainRun(db, "d", "r")).reasons[0]?.message ?? "", /^it is late/);
+});
+
 test("a task's own limits, and the state of many mapped items in one line each", async (t) => {
   const db = await testDatabase(t);
   await deploy(
