@@ -3,7 +3,7 @@ import { all, calendar, continuous, cron, dag, every, once, onDatasets } from "q
 /** Weekends and holidays are data: dates of one year, or days of every year. */
 const cairo = calendar({ weekend: ["friday", "saturday"], holidays: ["01-07", "07-23", "2026-05-27"] });
 
-/** At nine on business days, and at noon too on the last day of a month; what is closed then comes on the next business day. */
+/** At nine, and from the 28th on at noon too; what falls on a closed day comes at the same time of the next business day. */
 export const report = dag(
   "report_business_days",
   {
