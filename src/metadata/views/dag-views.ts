@@ -57,11 +57,18 @@ const DAG_COLUMNS = `
   d.next_run_after, d.next_logical_date, d.next_interval_start, d.next_interval_end, d.updated_at,
   v.max_active_tasks, v.bundle_hash,
   exists (select from import_error e where e.file = d.file) as has_import_error,
-  exists (select from task_def t where t.version_id = d.version_id and t.max_active is not null) as has_task_limits,
+  exists (select from task_def t where t.version_id = d.version_id and (t.max_active is not null or t.concurrency is not null)) as has_task_limits,
   recent.latest_runs, recent.run_counts`;
 
 const DAG_FROM = `
   from dag d left join dag_version v on v.id = d.version_id`;
+
+/**
+ * The newest runs of DAG `d`. The range of one value keeps the order that only the index by DAG gives: with an equation, where most
+ * runs are of a few DAGs, PostgreSQL reads all runs backward and looks for those of the others among them.
+ */
+const newestRuns = (limit: number) =>
+  `select * from dag_run where dag_id between d.dag_id and d.dag_id order by dag_id, id desc limit ${limit}`;
 
 const RECENT_RUNS = `
   cross join lateral (
@@ -72,7 +79,7 @@ const RECENT_RUNS = `
              'queued', count(*) filter (where r.state = 'queued'), 'running', count(*) filter (where r.state = 'running'),
              'success', count(*) filter (where r.state = 'success'), 'failed', count(*) filter (where r.state = 'failed')) as run_counts
     from (select x.*, row_number() over (order by x.id desc) as place
-          from (select * from dag_run where dag_id = d.dag_id order by id desc limit ${COUNTED}) x) r
+          from (${newestRuns(COUNTED)}) x) r
   ) recent`;
 
 /** Names a list of DAGs can be ordered by. */
@@ -91,7 +98,7 @@ export async function listDags(sql: Sql, wanted: DagFilter, slice: Slice): Promi
     .add("d.paused = $", wanted.paused)
     .add("d.active = $", wanted.active)
     .add("d.tags && $::text[]", wanted.tags?.length ? wanted.tags : undefined)
-    .add("(select state from dag_run r where r.dag_id = d.dag_id order by id desc limit 1) = $", wanted.lastRunState);
+    .add(`(select state from (${newestRuns(1)}) newest) = $`, wanted.lastRunState);
   const counted = await sql.query<{ n: string }>(`select count(*) as n ${DAG_FROM} ${filter.sql}`, filter.values);
   const limit = `limit ${filter.bind(slice.limit)} offset ${filter.bind(slice.offset)}`;
   const found = await sql.query<DagRow>(

@@ -5,6 +5,7 @@ import type { Sql } from "../database.ts";
 import type { FailureReport } from "../work-types.ts";
 import type { DagVersionRow } from "./dag-views.ts";
 import { Filter, orderClause, type Page, type Slice } from "./filter.ts";
+import { totalOf } from "./total.ts";
 
 /** A task instance with its run, its definition and its newest attempt. */
 export interface TaskInstanceRow {
@@ -27,6 +28,7 @@ export interface TaskInstanceRow {
   readonly max_tries: number;
   readonly pool: string;
   readonly pool_slots: number;
+  readonly queue: string;
   readonly priority: number;
   /** Operator's name, or the kind of function. */
   readonly operator: string;
@@ -50,7 +52,8 @@ export interface TaskInstanceFilter {
 }
 
 const INSTANCE_COLUMNS = `
-  i.id, i.dag_id, r.run_id, i.task_id, i.task_index, i.map_index, r.logical_date, r.run_after, i.pool, i.pool_slots, i.priority, i.note,
+  i.id, i.dag_id, r.run_id, i.task_id, i.task_index, i.map_index, r.logical_date, r.run_after, i.pool, i.pool_slots, i.queue, i.priority,
+  i.note,
   coalesce(t.operator ->> 'name', t.kind) as operator, t.retries + i.uncounted_tries as max_tries,
   json_build_object('id', v.id::text, 'dag_id', v.dag_id, 'number', v.number, 'bundle_hash', v.bundle_hash,
     'created_at', v.created_at) as version`;
@@ -91,10 +94,7 @@ export async function listTaskInstances(
     .add("i.map_index = $", wanted.mapIndex)
     .add("i.state = any ($)", wanted.states?.length ? wanted.states : undefined)
     .add("i.pool = any ($)", wanted.pools?.length ? wanted.pools : undefined);
-  const counted = await sql.query<{ n: string }>(
-    `select count(*) as n from task_instance i ${filter.sql}`,
-    filter.values,
-  );
+  const total = await totalOf(sql, `from task_instance i ${filter.sql}`, [...filter.values]);
   const limit = `limit ${filter.bind(slice.limit)} offset ${filter.bind(slice.offset)}`;
   const order = orderClause(slice, INSTANCE_ORDER, "i.dag_run_id desc, i.task_index, i.map_index");
   const found = await sql.query<TaskInstanceRow>(
@@ -104,7 +104,7 @@ export async function listTaskInstances(
      ${INSTANCE_FROM} ${NEWEST_ATTEMPT} ${filter.sql} ${order} ${limit}`,
     filter.values,
   );
-  return { rows: found.rows, total: Number(counted.rows[0]?.n) };
+  return { rows: found.rows, total };
 }
 
 /** Which task instance. */
