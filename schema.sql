@@ -1255,7 +1255,7 @@ begin
   perform lock_run(p_run);
   fenced := withdraw_instances(p_run, p_ids, 'cleared');
   perform fold_maps(p_run, p_ids);
-  update dag_run set cancel_requested_at = null where id = p_run;
+  update dag_run set cancel_requested_at = null, reason = null where id = p_run;
   perform resume_run(p_run);
   return fenced;
 end
@@ -1282,15 +1282,15 @@ CREATE OR REPLACE FUNCTION public.count_down(p_ended bigint[], p_undecided bigin
 AS $function$
   with delta as (
     select f.dag_run_id, e.downstream_index as task_index, case when e.per_item then f.map_index end as item,
-      count(*) filter (where f.state = 'success') as success, count(*) filter (where f.state = 'failed') as failed,
-      count(*) filter (where f.state = 'skipped') as skipped, count(*) filter (where f.state = 'upstream_failed') as upstream_failed,
-      0::bigint as gates
+      (count(*) filter (where f.state = 'success'))::integer as success, (count(*) filter (where f.state = 'failed'))::integer as failed,
+      (count(*) filter (where f.state = 'skipped'))::integer as skipped,
+      (count(*) filter (where f.state = 'upstream_failed'))::integer as upstream_failed, 0 as gates
     from task_instance f
     join task_edge e on e.version_id = f.version_id and e.upstream_index = f.task_index
     where f.id = any (p_ended)
     group by 1, 2, 3
     union all
-    select f.dag_run_id, g.task_index, case when g.per_item then f.map_index end, 0, 0, 0, 0, count(*)
+    select f.dag_run_id, g.task_index, case when g.per_item then f.map_index end, 0, 0, 0, 0, count(*)::integer
     from task_instance f
     join task_gate g on g.version_id = f.version_id and g.gate_index = f.task_index
     where f.id = any (p_ended)
@@ -1744,6 +1744,11 @@ $function$;
 CREATE OR REPLACE FUNCTION public.finish_waits(p_outcomes jsonb, OUT attempts uuid[], OUT queued integer, OUT closed integer, OUT events integer)
  RETURNS record
  LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   ids uuid[] := array(select (o ->> 'attemptId')::uuid from jsonb_array_elements(p_outcomes) o);
@@ -2627,7 +2632,7 @@ begin
   elsif run.state = 'running' then
     perform settle_run(p_run);
   else
-    update dag_run set state = 'queued', ended_at = null, cancel_requested_at = null where id = p_run;
+    update dag_run set state = 'queued', ended_at = null, cancel_requested_at = null, reason = null where id = p_run;
     perform start_runs(run.dag_id);
   end if;
 end

@@ -20,15 +20,15 @@ create function count_down(p_ended bigint[], p_undecided bigint[], out ended big
   out items bigint[]) language sql as $$
   with delta as (
     select f.dag_run_id, e.downstream_index as task_index, case when e.per_item then f.map_index end as item,
-      count(*) filter (where f.state = 'success') as success, count(*) filter (where f.state = 'failed') as failed,
-      count(*) filter (where f.state = 'skipped') as skipped, count(*) filter (where f.state = 'upstream_failed') as upstream_failed,
-      0::bigint as gates
+      (count(*) filter (where f.state = 'success'))::integer as success, (count(*) filter (where f.state = 'failed'))::integer as failed,
+      (count(*) filter (where f.state = 'skipped'))::integer as skipped,
+      (count(*) filter (where f.state = 'upstream_failed'))::integer as upstream_failed, 0 as gates
     from task_instance f
     join task_edge e on e.version_id = f.version_id and e.upstream_index = f.task_index
     where f.id = any (p_ended)
     group by 1, 2, 3
     union all
-    select f.dag_run_id, g.task_index, case when g.per_item then f.map_index end, 0, 0, 0, 0, count(*)
+    select f.dag_run_id, g.task_index, case when g.per_item then f.map_index end, 0, 0, 0, 0, count(*)::integer
     from task_instance f
     join task_gate g on g.version_id = f.version_id and g.gate_index = f.task_index
     where f.id = any (p_ended)
