@@ -46,12 +46,15 @@ select city, state, cast(sum(total_paid_price) as {MONEY}) as total_sales, count
 from conformed.fact_sales where is_online and city is not null group by city, state
 """
 
-INSIGHTS = {
-    "enriched.most_selling_products": (PRODUCTS, [F.desc("units_sold"), "product_id"]),
-    "enriched.most_redeemed_offers": (OFFERS, [F.desc("redemptions"), "offer"]),
-    "enriched.most_redeemed_offers_per_product": (OFFERS_PER_PRODUCT, [F.desc("redemptions"), "product_id", "offer"]),
-    "enriched.least_performing_cities_online": (CITIES, ["total_sales", "city", "state"]),
-}
+
+def insights():
+    """Table → query and order of its rows. A function, because columns can only be made once there is a session."""
+    return {
+        "enriched.most_selling_products": (PRODUCTS, [F.desc("units_sold"), "product_id"]),
+        "enriched.most_redeemed_offers": (OFFERS, [F.desc("redemptions"), "offer"]),
+        "enriched.most_redeemed_offers_per_product": (OFFERS_PER_PRODUCT, [F.desc("redemptions"), "product_id", "offer"]),
+        "enriched.least_performing_cities_online": (CITIES, ["total_sales", "city", "state"]),
+    }
 
 
 def main():
@@ -59,7 +62,7 @@ def main():
     runtime.arguments(__doc__.splitlines()[0])
     runtime.prepare_to_read(spark, "conformed.fact_sales")
     counts = {}
-    for table, (query, order) in INSIGHTS.items():
+    for table, (query, order) in insights().items():
         observed = Observation()
         rows = spark.sql(query).coalesce(1).sortWithinPartitions(*order)
         runtime.overwrite(rows.observe(observed, F.count("*").alias("rows")), table)

@@ -20,13 +20,13 @@ interface Reply {
 }
 
 /** Where pyspark is: its package folder and an interpreter that can import it. */
-interface SparkInstallation {
+export interface SparkInstallation {
   home: string;
   python: string;
 }
 
 /** The project's own Spark; engines are installed when they are not. */
-async function installedSpark(): Promise<SparkInstallation> {
+export async function installedSpark(): Promise<SparkInstallation> {
   const { python, sparkHome } = await installEngines(loadConfig(process.env), { note() {} } as never);
   return { python, home: sparkHome };
 }
