@@ -30,7 +30,7 @@ function queuePeer(open: OpenQueue): Peer {
   return {
     install: installNodePeers,
     async *measure(place) {
-      const bench = new QueueBench(await open(place, (payload) => bench.work(payload)));
+      const bench: QueueBench = new QueueBench(await open(place, (payload) => bench.work(payload)));
       try {
         await bench.run([{ rest: 19 }]);
         yield* chainFigures("chain40", await bench.runs([{ rest: 39 }]));

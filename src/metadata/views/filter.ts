@@ -24,7 +24,7 @@ export class Filter {
   }
 }
 
-/** A page of a listing; `total` = all that match. */
+/** A page of a listing; `total` = all that match, of long histories an estimate. */
 export interface Page<T> {
   readonly rows: T[];
   readonly total: number;
@@ -38,11 +38,15 @@ export interface Slice {
   readonly orderBy: readonly string[];
 }
 
+/** Columns that are never null: said so or not, only an order without a word about nulls is served by an index in both directions. */
+const NEVER_NULL = /\.(id|dag_id|run_id|task_id|map_index|state|run_after)$/;
+
 /** `order by …` from names that the listing knows; `tail` makes the order total. */
 export function orderClause(slice: Slice, columns: Readonly<Record<string, string>>, tail: string): string {
   const terms = slice.orderBy.flatMap((name) => {
     const column = columns[name.replace(/^-/, "")];
-    return column ? [`${column} ${name.startsWith("-") ? "desc nulls last" : "asc nulls last"}`] : [];
+    if (column === undefined) return [];
+    return [`${column} ${name.startsWith("-") ? "desc" : "asc"}${NEVER_NULL.test(column) ? "" : " nulls last"}`];
   });
   return `order by ${[...terms, tail].join(", ")}`;
 }

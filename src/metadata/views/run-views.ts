@@ -4,6 +4,7 @@ import { QflowError } from "../../errors.ts";
 import type { Sql } from "../database.ts";
 import type { DagVersionRow } from "./dag-views.ts";
 import { Filter, orderClause, type Page, type Slice } from "./filter.ts";
+import { totalOf } from "./total.ts";
 
 /** A DAG run with its version. */
 export interface RunRow {
@@ -50,8 +51,6 @@ const RUN_COLUMNS = `
   json_build_object('id', v.id::text, 'dag_id', v.dag_id, 'number', v.number, 'bundle_hash', v.bundle_hash,
     'created_at', v.created_at) as version`;
 
-const RUN_FROM = "from dag_run r join dag_version v on v.id = r.version_id";
-
 /** Names a list of runs can be ordered by. */
 export const RUN_ORDER = {
   id: "r.id",
@@ -69,13 +68,16 @@ export const RUN_ORDER = {
 /** Lists runs. */
 export async function listRuns(sql: Sql, wanted: RunFilter, slice: Slice): Promise<Page<RunRow>> {
   const filter = runConditions(wanted);
-  const counted = await sql.query<{ n: string }>(`select count(*) as n from dag_run r ${filter.sql}`, filter.values);
+  const from = `from dag_run r ${filter.sql}`;
+  const total = await totalOf(sql, from, [...filter.values]);
+  const order = orderClause(slice, RUN_ORDER, "r.id");
   const limit = `limit ${filter.bind(slice.limit)} offset ${filter.bind(slice.offset)}`;
+  // The page first: what is shown of a run is put together for its rows alone.
   const found = await sql.query<RunRow>(
-    `select ${RUN_COLUMNS} ${RUN_FROM} ${filter.sql} ${orderClause(slice, RUN_ORDER, "r.id")} ${limit}`,
+    `select ${RUN_COLUMNS} from (select r.* ${from} ${order} ${limit}) r join dag_version v on v.id = r.version_id ${order}`,
     filter.values,
   );
-  return { rows: found.rows, total: Number(counted.rows[0]?.n) };
+  return { rows: found.rows, total };
 }
 
 function runConditions(wanted: RunFilter): Filter {

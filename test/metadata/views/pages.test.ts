@@ -1,0 +1,50 @@
+import test from "ava";
+import { createRun } from "../../../src/metadata/runs.ts";
+import { listDags } from "../../../src/metadata/views/dag-views.ts";
+import { listRuns } from "../../../src/metadata/views/run-views.ts";
+import { totalOf } from "../../../src/metadata/views/total.ts";
+import { testDatabase } from "../../support/database.ts";
+import { dagSpec, deploy } from "../fixtures.ts";
+
+test("a page of runs is in the order asked for, whatever order its rows are put together in", async (t) => {
+  const db = await testDatabase(t);
+  await deploy(db, dagSpec("one", [{ id: "a" }]), dagSpec("two", [{ id: "a" }]));
+  const made: number[] = [];
+  for (let i = 0; i < 6; i++) made.push((await createRun(db, { dagId: i % 2 ? "two" : "one", by: "test" })).id);
+  const page = await listRuns(db, {}, { limit: 3, offset: 1, orderBy: ["-id"] });
+  t.deepEqual(
+    page.rows.map((row) => Number(row.id)),
+    made.toReversed().slice(1, 4),
+  );
+  t.is(page.total, 6);
+  const ended = await listRuns(db, { dagId: "two" }, { limit: 9, offset: 0, orderBy: ["-end_date", "id"] });
+  t.deepEqual(
+    ended.rows.map((row) => Number(row.id)),
+    made.filter((_, i) => i % 2 === 1),
+  );
+});
+
+test("each DAG is listed with its own newest runs, newest first", async (t) => {
+  const db = await testDatabase(t);
+  await deploy(db, dagSpec("one", [{ id: "a" }]), dagSpec("two", [{ id: "a" }]));
+  const runs: string[] = [];
+  for (let i = 0; i < 3; i++) runs.push((await createRun(db, { dagId: "one", by: "test" })).runId);
+  const { rows } = await listDags(db, {}, { limit: 9, offset: 0, orderBy: [] });
+  t.deepEqual(
+    rows.map(({ dag_id, latest_runs }) => [dag_id, latest_runs.map((run) => run.run_id)]),
+    [
+      ["one", runs.toReversed()],
+      ["two", []],
+    ],
+  );
+});
+
+test("a total is exact up to 10,000 and never less than what was counted", async (t) => {
+  const db = await testDatabase(t);
+  await db.query("create table numbers as select n from generate_series(1, 30000) n");
+  await db.query("analyze numbers");
+  t.is(await totalOf(db, "from numbers where n <= $1", [10_000]), 10_000);
+  const many = await totalOf(db, "from numbers", []);
+  t.true(many > 20_000 && many < 40_000, String(many));
+  t.is(await totalOf(db, "from numbers where n < 0", []), 0);
+});
