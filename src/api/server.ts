@@ -6,7 +6,8 @@ import manifest from "../../package.json" with { type: "json" };
 import type { Config } from "../config.ts";
 import type { Connection } from "../dag/operator.ts";
 import { QflowError } from "../errors.ts";
-import { audited } from "../metadata/audited.ts";
+import type { AuditEntry } from "../metadata/access.ts";
+import { audited, auditFailure } from "../metadata/audited.ts";
 import type { Database } from "../metadata/database.ts";
 import { jsonBody, lineageBody } from "./body.ts";
 import { errorHandler, invalidRequest } from "./failure.ts";
@@ -102,16 +103,43 @@ function register(app: Express, route: Route, api: ApiContext): void {
 
 async function answer(route: Route, api: ApiContext, request: Request, response: Response): Promise<void> {
   const principal = response.locals.principal as Call<unknown, unknown, unknown>["principal"];
-  const result = await route.handle({
-    params: request.params,
-    query: checked(route, "query", request.query),
-    body: checked(route, "body", request.body),
-    principal,
-    api,
-    raw: { request, response },
-    mutate: (entry, work) => audited(api.database, { ...entry, actor: principal.name }, work),
+  let recorded = false;
+  const handle = async () =>
+    route.handle({
+      params: request.params,
+      query: checked(route, "query", request.query),
+      body: checked(route, "body", request.body),
+      principal,
+      api,
+      raw: { request, response },
+      mutate: (entry, work) => {
+        recorded = true;
+        return audited(api.database, { ...entry, actor: principal.name }, work);
+      },
+    });
+  const result = await handle().catch(async (error: unknown) => {
+    // A call that was refused before it came to its change leaves its row, too.
+    if (!recorded && changesThings(route)) {
+      await auditFailure(api.database, refusedEntry(route, request, principal.name), error);
+    }
+    throw error;
   });
   if (result !== undefined) response.status(route.status ?? 200).json(result);
+}
+
+function changesThings({ method, guard }: Route): boolean {
+  return method !== "get" && (guard === "user" || guard === "admin");
+}
+
+function refusedEntry({ method, path }: Route, { params }: Request, actor: string): AuditEntry {
+  const { dag_id: dagId, run_id: runId, task_id: taskId } = params as Record<string, string | undefined>;
+  return {
+    actor,
+    action: `${method.toUpperCase()} ${path}`,
+    ...(dagId ? { dagId } : {}),
+    ...(runId ? { runId } : {}),
+    ...(taskId ? { taskId } : {}),
+  };
 }
 
 function checked(route: Route, where: "query" | "body", value: unknown): unknown {

@@ -20,9 +20,14 @@ export async function audited<T>(
       return done;
     });
   } catch (error) {
-    const code = error instanceof QflowError ? error.code : "INTERNAL";
-    // A database that is away cannot tell of it either; the error itself matters more.
-    await writeAudit(database, { ...entry, error: code }).catch(() => {});
+    await auditFailure(database, entry, error);
     throw error;
   }
+}
+
+/** Writes the row of a call that failed and changed nothing; never rejects. */
+export async function auditFailure(database: Database, entry: AuditEntry, error: unknown): Promise<void> {
+  const code = error instanceof QflowError ? error.code : "INTERNAL";
+  // A database that is away cannot tell of it either; the error itself matters more.
+  await writeAudit(database, { ...entry, error: code }).catch(() => {});
 }

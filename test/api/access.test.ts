@@ -76,11 +76,12 @@ test("roles: a viewer looks, a user changes, and each change leaves an audit row
   t.deepEqual(audit.rows, [{ actor: "user", action: "dag.pause", dag_id: "d" }]);
 });
 
-test("a change that fails leaves no audit row", async (t) => {
+test("a change that fails leaves one audit row that says so", async (t) => {
   const { db, as } = await startTestApi(t);
   const user = await as("user");
   t.is((await user("PATCH", "/api/v2/dags/nowhere", { is_paused: true })).status, 404);
-  t.is((await db.query("select from audit_log")).rowCount, 0);
+  const audit = await db.query("select action, dag_id, error from audit_log");
+  t.deepEqual(audit.rows, [{ action: "dag.pause", dag_id: "nowhere", error: "NOT_FOUND" }]);
 });
 
 test("a revoked token is refused", async (t) => {

@@ -151,6 +151,18 @@ test("mark: a dry run lists, the real one changes; a note is kept; a running try
   t.is((await call("POST", path, { ...refused, prevent_running_task: true })).status, 409);
   t.is((await call("POST", path, refused)).body.total_entries, 1);
   t.is((await call("PATCH", `${base}/nope`, { new_state: "success" })).status, 404);
+  t.is((await call("PATCH", `${base}/load`, { new_state: "exploded" })).status, 422);
+  const failed = await db.query("select actor, action, task_id, error from audit_log where error is not null");
+  t.deepEqual(
+    failed.rows.map((row) => [row.task_id, row.error]),
+    [
+      ["load", "REQUEST_INVALID"],
+      [null, "CONFLICT"],
+      ["nope", "NOT_FOUND"],
+      ["load", "REQUEST_INVALID"],
+    ],
+    "one row a call that was refused",
+  );
 });
 
 test("logs: pages by line, a token goes on while the try runs, plain text on request", async (t) => {
