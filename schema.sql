@@ -1946,11 +1946,16 @@ $function$;
 CREATE OR REPLACE FUNCTION public.lease_waits(p_limit integer, p_share integer, p_busy jsonb, p_seconds integer)
  RETURNS jsonb
  LANGUAGE sql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
   with due as (
     select task_instance_id, resource, wake_at from task_wait
     where wake_at <= now() and coalesce((p_busy ->> resource)::integer, 0) < p_share
-    order by wake_at limit 4 * p_limit for update skip locked -- guard: wait-share
+    order by wake_at limit p_limit for update skip locked -- guard: wait-share
   ), ranked as (
     select task_instance_id, wake_at, resource, row_number() over (partition by resource order by wake_at)
       + coalesce((p_busy ->> resource)::integer, 0) as place
@@ -2042,7 +2047,7 @@ CREATE OR REPLACE FUNCTION public.map_window(max_active integer, max_active_task
  LANGUAGE sql
  IMMUTABLE
 AS $function$
-  select least(256, 2 * least(max_active, max_active_tasks))
+  select least(1024, at_once) + least(256, at_once) from (select least(max_active, max_active_tasks) as at_once) l
 $function$;
 CREATE OR REPLACE FUNCTION public.mapped_over(p_id bigint)
  RETURNS jsonb

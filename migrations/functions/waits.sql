@@ -39,13 +39,16 @@ create function admit_waits(p_limit integer) returns integer language sql as $$
   select count(*)::integer from moved
 $$;
 
--- Leases up to `p_limit` due waits for a check, at most `p_share` of one resource; `p_busy` = checks under way by resource. They
--- are as src/metadata/waits.ts reads them. A lease that is not given back ends after `p_seconds`.
-create function lease_waits(p_limit integer, p_share integer, p_busy jsonb, p_seconds integer) returns jsonb language sql as $$
+-- Leases up to `p_limit` due waits for a check, at most `p_share` of one resource; `p_busy` = checks under way by resource. What is
+-- beyond the share of its resource the next call passes over. They are as src/metadata/waits.ts reads them. A lease that is not
+-- given back ends after `p_seconds`.
+create function lease_waits(p_limit integer, p_share integer, p_busy jsonb, p_seconds integer) returns jsonb language sql
+  set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+as $$
   with due as (
     select task_instance_id, resource, wake_at from task_wait
     where wake_at <= now() and coalesce((p_busy ->> resource)::integer, 0) < p_share
-    order by wake_at limit 4 * p_limit for update skip locked -- guard: wait-share
+    order by wake_at limit p_limit for update skip locked -- guard: wait-share
   ), ranked as (
     select task_instance_id, wake_at, resource, row_number() over (partition by resource order by wake_at)
       + coalesce((p_busy ->> resource)::integer, 0) as place
@@ -117,9 +120,12 @@ create function queue_pokes(p_limit integer) returns integer language sql as $$
 $$;
 
 -- Ends waits as the ordinary end of their attempts, with all that follows. Outcomes as in finish_attempts, of attempts that wait.
--- Locks: runs, then the order of dataset events, then waits by id; so do those who wake waits.
+-- Locks: runs, then the order of dataset events, then waits by id; so do those who wake waits. Planned for large tables, as in
+-- finish_and_claim.
 create function finish_waits(p_outcomes jsonb, out attempts uuid[], out queued integer, out closed integer, out events integer)
-language plpgsql as $$
+language plpgsql
+  set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+as $$
 declare
   ids uuid[] := array(select (o ->> 'attemptId')::uuid from jsonb_array_elements(p_outcomes) o);
   done record;
