@@ -78,10 +78,10 @@ create function count_down(p_ended bigint[], p_undecided bigint[], out ended big
   from moved
 $$;
 
--- Items of one map, in one run, that are queued or running at most: twice what may run at once, so that limits never starve
--- while claiming never looks over thousands of instances that it may not take.
+-- Items of one map, in one run, that are queued or running at most: those that may run at once and as many that are next, so that
+-- limits never starve while claiming never looks over thousands of instances that it may not take.
 create function map_window(max_active integer, max_active_tasks integer) returns integer language sql immutable as $$
-  select least(256, 2 * least(max_active, max_active_tasks))
+  select least(1024, at_once) + least(256, at_once) from (select least(max_active, max_active_tasks) as at_once) l
 $$;
 
 -- Queues scheduled items, in order, where the windows of the maps that the given instances belong to have room. Returns how many.

@@ -44,3 +44,9 @@ test("what a task says itself about another try comes before its policy", (t) =>
   t.deepEqual(told(new RetryAfter("PT1M", "later"), { "*": "fatal" }), ["retryable", 60_000]);
   t.throws(() => new RetryAfter("soon" as never, "later"), { message: /"soon" is no duration/ });
 });
+
+test("what a server said about when it may be asked again is kept, unless the policy says otherwise", (t) => {
+  const limited = new QflowError("HIVE_TIMEOUT", "later", { details: { retryAfterMs: 5000 } });
+  t.deepEqual(told(limited, null), ["retryable", 5000]);
+  t.deepEqual(told(limited, { HIVE_TIMEOUT: { afterMs: 9000 } }), ["retryable", 9000]);
+});
