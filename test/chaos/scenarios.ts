@@ -1,4 +1,5 @@
 /** One fault each, as the matrix of docs/reliability.md numbers them: what is injected, what must follow, how long it took. */
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cancelRun, createRun } from "../../src/metadata/runs.ts";
 import { findMarked } from "../../src/processes/table.ts";
@@ -20,16 +21,13 @@ async function ready(world: World): Promise<void> {
   await world.runEnded(await world.run("quick"), MINUTE);
 }
 
-function sigkillOf(world: World, pid: number): void {
-  if (pid > 0) process.kill(pid, "SIGKILL");
-  else throw new Error(`no process in ${world.home}`);
-}
-
-/** Process of the runner that runs an attempt right now. */
-async function runnerPid(world: World): Promise<number> {
+/** Processes that run task functions. */
+async function runnerPids(world: World): Promise<number[]> {
   const found = await findMarked("QFLOW_WORKER");
   const own = found.filter(({ environment }) => environment.get("QFLOW_INSTANCE") === `test-${world.home}`);
-  return own.at(-1)?.pid ?? 0;
+  return own
+    .map(({ pid }) => pid)
+    .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("runner-main"));
 }
 
 /** Milliseconds from now until the last of some runs has ended. */
@@ -178,7 +176,9 @@ export const SCENARIOS: readonly Scenario[] = [
     const worker = world.worker();
     const run = await world.run("long");
     await world.tryRuns(run, 1, MINUTE);
-    sigkillOf(world, await runnerPid(world));
+    const runners = await runnerPids(world);
+    if (runners.length === 0) throw new Error("there is no runner");
+    for (const pid of runners) process.kill(pid, "SIGKILL");
     const again = await world.runEnded(run, MINUTE);
     if (worker.child.exitCode !== null || worker.child.signalCode !== null) throw new Error("the worker ended");
     return { again };

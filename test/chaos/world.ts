@@ -33,7 +33,7 @@ const nap = (ms) => new Promise((next) => setTimeout(next, ms));
 export const mixed = dag("mixed", { maxActiveRuns: 50 }, (t) => {
   const list = t.task("list", { retries: 3 }, async () => { await nap(100 + Math.random() * 300); return [1, 2, 3]; });
   const work = t.map("work", list, async (n, ctx) => { ctx.log.info("item " + n); await nap(100 + Math.random() * 500); return n; });
-  t.task("sum", { inputs: { work } }, async ({ work }) => { await nap(100); return work.reduce((a, b) => a + b, 0); });
+  t.task("sum", { in: { work } }, async ({ work }) => { await nap(100); return work.reduce((a, b) => a + b, 0); });
 });
 export const long = dag("long", { maxActiveRuns: 50 }, (t) => {
   t.task("t", { retries: 3 }, async (inputs, ctx) => { if (ctx.tryNumber === 1) await nap(600000); return ctx.tryNumber; });
@@ -152,8 +152,12 @@ export class World {
   /** What is wrong: invariants, runs that did not succeed, processes of attempts that are over. */
   async problems(): Promise<string[]> {
     const found = (await findViolations(this.db)).map((one) => `${one.invariant}: ${one.problem}: ${one.subject}`);
-    const failed = await this.db.query<{ id: string }>("select id::text from dag_run where state = 'failed'");
-    found.push(...failed.rows.map(({ id }) => `run ${id} failed`));
+    const failed = await this.db.query<{ text: string }>(
+      `select format('run %s failed: %s: %s', r.id, t.task_id, a.error ->> 'message') as text
+       from dag_run r join task_instance t on t.dag_run_id = r.id left join task_attempt a on a.attempt_id = t.attempt_id
+       where r.state = 'failed' and t.state = 'failed' limit 5`,
+    );
+    found.push(...failed.rows.map(({ text }) => text));
     const living = await this.db.query<{ token: string }>(
       "select token::text from task_attempt where state = 'running'",
     );
@@ -175,7 +179,8 @@ export class World {
     await this.proxy.close();
     await this.db.close();
     await this.#postgres.stop();
-    await rm(this.home, { recursive: true, force: true });
+    // Runners of killed workers may still be on their way out.
+    await rm(this.home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 
   #url(through: "proxy" | "direct"): string {

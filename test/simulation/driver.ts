@@ -37,6 +37,8 @@ export class Driver {
   steps = 0;
   /** Chance of a fault in a step. */
   faults = 0;
+  /** Nothing fails any more: what is left may go quickly. */
+  isHealed = false;
   /** Milliseconds by which the database's clock is ahead of the time that has passed. */
   skew = 0;
   /** Virtual time of the server's start. */
@@ -72,7 +74,7 @@ export class Driver {
     }
     // Commits are slow: what happens between a statement and its commit is what goes wrong.
     const sooner = actions.filter(({ kind }) => kind !== "commit");
-    const action = random.pick(sooner.length > 0 && random.chance(0.7) ? sooner : actions);
+    const action = random.pick(sooner.length > 0 && random.chance(0.85) ? sooner : actions);
     if (this.faults > 0 && random.chance(this.faults)) await this.#fault(action);
     else await this.#take(action);
     await settle();
@@ -83,6 +85,7 @@ export class Driver {
   /** Ends all that is wrong: nobody is paused, everybody dead is replaced. */
   async heal(): Promise<void> {
     this.faults = 0;
+    this.isHealed = true;
     for (const role of this.roles) role.pausedUntil = 0;
     for (const { role } of this.#respawns.splice(0)) await this.start(role);
   }
@@ -95,7 +98,7 @@ export class Driver {
     }
     const { statement } = action;
     if (action.kind === "send") {
-      await steps.send(statement, () => random.chance(this.faults > 0 ? 0.6 : 0.2));
+      await steps.send(statement, () => random.chance(this.isHealed ? 0.1 : 0.6));
       this.#note(statement.phase === "sent" ? "waits for a lock" : "sent", statement);
       this.#check(statement);
     } else if (action.kind === "commit") {

@@ -142,11 +142,12 @@ function randomPiece(dagId: string, random: Random): Piece {
   const rules = TRIGGER_RULES.filter((rule) => !decides || !EARLY_RULES.has(rule));
   const size = 3 + random.int(6);
   // Wide DAGs have much that is ready at once, deep ones much that follows.
-  const density = random.pick([0.15, 0.3, 0.5]);
+  const density = random.pick([0.05, 0.15, 0.3, 0.5]);
+  const narrow = random.pick([0.2, 0.5, 1]);
   for (let i = 0; i < size; i++) {
     const id = `t${i}`;
     const upstream = tasks.filter(() => random.chance(density)).map((task) => task.id);
-    tasks.push(randomTask(id, { upstream, behaviours, random, rules, decides }));
+    tasks.push(randomTask(id, { upstream, behaviours, random, rules, decides, narrow }));
   }
   const branches = tasks.filter(({ kind }) => kind === "branch");
   for (const branch of branches) {
@@ -157,7 +158,7 @@ function randomPiece(dagId: string, random: Random): Piece {
       behaviours.set(branch.id, { kind: "succeed" });
     }
   }
-  const limits = { maxActiveRuns: 1 + random.int(3), maxActiveTasks: 1 + random.int(5) };
+  const limits = { maxActiveRuns: 1 + random.int(3), maxActiveTasks: 2 + random.int(6) };
   return { spec: dagSpec(dagId, tasks, limits), behaviours };
 }
 
@@ -167,14 +168,16 @@ interface TaskChoice {
   random: Random;
   rules: readonly TriggerRule[];
   decides: boolean;
+  /** Chance that a task is of the pool that all share. */
+  narrow: number;
 }
 
-function randomTask(id: string, { upstream, behaviours, random, rules, decides }: TaskChoice): TaskGiven {
+function randomTask(id: string, { upstream, behaviours, random, rules, decides, narrow }: TaskChoice): TaskGiven {
   const common: TaskGiven = {
     id,
     upstream,
     rule: random.chance(0.6) ? "all_success" : random.pick(rules),
-    ...(random.chance(0.5) ? { pool: "narrow", poolSlots: 1 + random.int(2) } : {}),
+    ...(random.chance(narrow) ? { pool: "narrow", poolSlots: random.chance(0.7) ? 1 : 2 } : {}),
     ...(random.chance(0.3) ? { emits: [DATASET] } : {}),
     ...(random.chance(0.2) ? { maxActive: 1 } : {}),
     ...(random.chance(0.2) ? { kind: "operator" as const, operator: { name: "noop", config: {} } } : {}),
