@@ -5,7 +5,6 @@ import { taskConcurrency } from "./concurrency.ts";
 import { asDataset, type DatasetLike } from "./datasets.ts";
 import { DeclaredTask, type TaskDeclaration } from "./declare.ts";
 import { milliseconds } from "./duration.ts";
-import { deadlineOf } from "./notify.ts";
 import { DeclaredGroup } from "./group.ts";
 import { deadlineOf } from "./notify.ts";
 import { nameOf } from "./refs.ts";

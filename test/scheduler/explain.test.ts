@@ -139,7 +139,10 @@ test("tasks: upstream, no worker, pool full, limits, who is ahead, retry, cancel
 test("deadlines are told beside what holds something up", async (t) => {
   const db = await testDatabase(t);
   const deadline = { afterMs: 3_600_000, from: "runStart", notify: [] } as const;
-  await deploy(db, dagSpec("d", [{ id: "a", deadline: { ...deadline, notify: [] } }], { deadline: { ...deadline, notify: [] } }));
+  await deploy(
+    db,
+    dagSpec("d", [{ id: "a", deadline: { ...deadline, notify: [] } }], { deadline: { ...deadline, notify: [] } }),
+  );
   await createRun(db, { dagId: "d", runId: "r", by: "test" });
   t.deepEqual(await codes(db), { run: ["deadline"], tasks: ["a no_worker deadline"] });
   const { summary } = await explainRun(db, "d", "r");
