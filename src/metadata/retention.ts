@@ -42,16 +42,18 @@ const PARTITION_LOCK = 7_101_005;
 
 /** Reads the settings. Throws CONFIG_INVALID naming the one that is no duration. */
 export function retentionPolicy(settings: RetentionSettings): RetentionPolicy {
-  const read = (name: keyof RetentionPolicy) => durationOrNull(settings[name], `QFLOW_RETENTION_${name.toUpperCase()}`);
+  const read = (name: keyof RetentionPolicy) =>
+    retentionTime(settings[name], `setting QFLOW_RETENTION_${name.toUpperCase()}`);
   return { runs: read("runs"), audit: read("audit"), lineage: read("lineage") };
 }
 
-function durationOrNull(text: string, name: string): number | null {
+/** Milliseconds of a duration, null for `off`. Throws CONFIG_INVALID naming `what`. */
+export function retentionTime(text: string, what: string): number | null {
   if (text === "off") return null;
   try {
-    return milliseconds(text as Duration, name);
+    return milliseconds(text as Duration, what);
   } catch {
-    throw new QflowError("CONFIG_INVALID", `setting ${name}: ${text} is no duration`, {
+    throw new QflowError("CONFIG_INVALID", `${what}: ${text} is no duration`, {
       remedy: 'Write a duration such as "P90D", or "off" to keep everything.',
     });
   }

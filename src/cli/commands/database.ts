@@ -5,7 +5,7 @@ import { type Database, openDatabase } from "../../metadata/database.ts";
 import { checkDatabase, type Finding } from "../../metadata/database-check.ts";
 import { declareRestored } from "../../metadata/installation.ts";
 import { migrate } from "../../metadata/migrate.ts";
-import { previewPrune, prune, type RetentionPolicy, retentionPolicy } from "../../metadata/retention.ts";
+import { previewPrune, prune, type RetentionPolicy, retentionPolicy, retentionTime } from "../../metadata/retention.ts";
 import { openKeyring } from "../../metadata/secrets/keyring.ts";
 import { EXIT, printRows, say } from "../output.ts";
 import { type CommandContext, type ListOptions, outputOption } from "../program.ts";
@@ -71,10 +71,10 @@ interface PruneCommand extends ListOptions {
 }
 
 async function pruneNow({ config }: CommandContext, database: Database, options: PruneCommand): Promise<void> {
-  const policy: RetentionPolicy = retentionPolicy({
-    ...config.retention,
-    ...(options.olderThan !== undefined && { runs: options.olderThan }),
-  });
+  const policy: RetentionPolicy = {
+    ...retentionPolicy(config.retention),
+    ...(options.olderThan !== undefined && { runs: retentionTime(options.olderThan, "--older-than") }),
+  };
   await migrate(database);
   const counts = options.dryRun ? await previewPrune(database, policy) : await pruneTold(database, policy);
   const rows = Object.entries(counts).map(([what, count]) => ({ what, count }));
