@@ -30,18 +30,20 @@ export interface Member {
 /** Tasks that take a while, fail once, and are mapped; `long` runs until it is told to end, at its first try. */
 const DAGS = `import { dag } from "qflow";
 const nap = (ms) => new Promise((next) => setTimeout(next, ms));
+// A runner that is killed is a try of its task.
+const often = { retries: 20, retryDelay: "10ms" };
 export const mixed = dag("mixed", { maxActiveRuns: 50 }, (t) => {
-  const list = t.task("list", { retries: 3 }, async () => { await nap(100 + Math.random() * 300); return [1, 2, 3]; });
-  const work = t.map("work", list, async (n, ctx) => { ctx.log.info("item " + n); await nap(100 + Math.random() * 500); return n; });
-  t.task("sum", { in: { work } }, async ({ work }) => { await nap(100); return work.reduce((a, b) => a + b, 0); });
+  const list = t.task("list", often, async () => { await nap(100 + Math.random() * 300); return [1, 2, 3]; });
+  const work = t.map("work", list, often, async (n, ctx) => { ctx.log.info("item " + n); await nap(100 + Math.random() * 500); return n; });
+  t.task("sum", { ...often, in: { work } }, async ({ work }) => { await nap(100); return work.reduce((a, b) => a + b, 0); });
 });
 export const long = dag("long", { maxActiveRuns: 50 }, (t) => {
-  t.task("t", { retries: 3 }, async (inputs, ctx) => { if (ctx.tryNumber === 1) await nap(600000); return ctx.tryNumber; });
+  t.task("t", often, async (inputs, ctx) => { if (ctx.tryNumber === 1) await nap(600000); return ctx.tryNumber; });
 });
 export const again = dag("again", { maxActiveRuns: 50 }, (t) => {
-  t.task("t", { retries: 1, retryDelay: "10ms" }, (inputs, ctx) => { if (ctx.tryNumber === 1) throw new Error("as told"); return 1; });
+  t.task("t", often, (inputs, ctx) => { if (ctx.tryNumber === 1) throw new Error("as told"); return 1; });
 });
-export const quick = dag("quick", { maxActiveRuns: 50 }, (t) => { t.task("t", () => 1); });
+export const quick = dag("quick", { maxActiveRuns: 50 }, (t) => { t.task("t", often, () => 1); });
 `;
 
 /** Everything of one run of chaos. */
