@@ -1358,6 +1358,11 @@ $function$;
 CREATE OR REPLACE FUNCTION public.create_run(p_dag text, p_run_id text, p_version bigint, p_kind text, p_logical timestamp with time zone, p_start timestamp with time zone, p_end timestamp with time zone, p_run_after timestamp with time zone, p_conf jsonb, p_params jsonb, p_by text, p_backfill bigint DEFAULT NULL::bigint, p_partition text DEFAULT NULL::text)
  RETURNS bigint
  LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   run dag_run;
@@ -2891,6 +2896,11 @@ $function$;
 CREATE OR REPLACE FUNCTION public.start_runs(p_dag text)
  RETURNS integer
  LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   room integer;
