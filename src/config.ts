@@ -61,7 +61,8 @@ const schema = z.object({
 export type Config = z.infer<typeof schema>;
 
 /** Reads the settings from an environment. Throws CONFIG_INVALID naming the setting. */
-export function loadConfig(env: Record<string, string | undefined>): Config {
+export function loadConfig(environment: Record<string, string | undefined>): Config {
+  const env = withoutEmpty(environment);
   const home = resolve(env.QFLOW_HOME ?? ".qflow");
   const raw = {
     home,
@@ -87,9 +88,9 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     connections: connectionsFrom(env),
     variables: variablesFrom(env),
     retention: {
-      runs: env.QFLOW_RETENTION_RUNS || "P90D",
-      audit: env.QFLOW_RETENTION_AUDIT || "P365D",
-      lineage: env.QFLOW_RETENTION_LINEAGE || "P30D",
+      runs: env.QFLOW_RETENTION_RUNS ?? "P90D",
+      audit: env.QFLOW_RETENTION_AUDIT ?? "P365D",
+      lineage: env.QFLOW_RETENTION_LINEAGE ?? "P30D",
     },
     secretKeys: (env.QFLOW_SECRET_KEYS ?? "").split(",").flatMap((key) => key.trim() || []),
     environment: inheritedFrom(env),
@@ -101,8 +102,15 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   throw new QflowError("CONFIG_INVALID", `setting ${first?.path.join(".")}: ${first?.message}`);
 }
 
+/** What is set to nothing is not set. A variable may be empty: that is its value. */
+function withoutEmpty(env: Record<string, string | undefined>): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => value !== "" || name.startsWith(VARIABLE_PREFIX)),
+  );
+}
+
 function numberFrom(text: string | undefined, fallback: number): number {
-  return text === undefined || text === "" ? fallback : Number(text);
+  return text === undefined ? fallback : Number(text);
 }
 
 function sparkFrom(env: Record<string, string | undefined>): unknown {
