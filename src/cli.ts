@@ -3,7 +3,9 @@
 import { commandGroups } from "./cli/groups.ts";
 import { EXIT, printError, say } from "./cli/output.ts";
 import { buildProgram, isHelp, isUsage } from "./cli/program.ts";
+import { outliveReaders } from "./processes/closed-output.ts";
 
+outliveReaders();
 const program = buildProgram(commandGroups, process.env);
 try {
   await program.parseAsync(process.argv);

@@ -2,6 +2,7 @@
  * The process in which all operators of a worker wait. It also ends what the worker leaves: when the worker is gone it
  * gives its operators a moment to stop their outside work, then ends every process that carries the worker's marker.
  */
+
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { resolveTokens } from "../dag/tokens.ts";
@@ -9,6 +10,7 @@ import { type Database, openDatabase } from "../metadata/database.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
 import { announcesItself, loadOperator } from "../operators/registry.ts";
 import { prewarmSpark } from "../operators/spark/warm-pool.ts";
+import { outliveReaders } from "../processes/closed-output.ts";
 import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
 import { buildOperatorContext } from "./operator-context.ts";
 import type { FromChild, HostInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
@@ -112,7 +114,7 @@ function onStray(error: unknown): void {
 }
 
 // Whoever read our output may be gone: that must not become a stray error, which is told on the same stream, and so on for ever.
-for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+outliveReaders();
 process.on("uncaughtException", onStray);
 process.on("unhandledRejection", onStray);
 process.on("disconnect", () => void onOrphaned());

@@ -7,6 +7,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { loadTasks } from "../dag/load-tasks.ts";
 import type { TaskContext } from "../dag/operator.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
+import { outliveReaders } from "../processes/closed-output.ts";
 import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
 import type { FromChild, RunnerInit, StopReason, ToChild } from "./protocol.ts";
 import type { Secrets } from "./secret-store.ts";
@@ -113,7 +114,7 @@ function onOrphaned(): void {
 }
 
 // Whoever read our output may be gone: that must not become a stray error, which is told on the same stream, and so on for ever.
-for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+outliveReaders();
 process.on("uncaughtException", onStray);
 process.on("unhandledRejection", onStray);
 process.on("disconnect", onOrphaned);
