@@ -6,7 +6,8 @@ import { execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GUARDS, type Guard } from "./guard-table.ts";
+import { GUARDS } from "./guard-table.ts";
+import type { Guard } from "./guards/guard.ts";
 import { ROOT } from "./steps.ts";
 
 const names = process.argv.slice(2);
