@@ -55,14 +55,10 @@ function outcomeOf({ attemptId, token }: ClaimedTask, rest: object = success()):
 
 test("two claims at once see each other's use of a pool", async (t) => {
   const db = await testDatabase(t);
-  await deploy(
-    db,
-    dagSpec("d", [
-      { id: "a", pool: "spark" },
-      { id: "b", pool: "spark" },
-    ]),
-  );
+  // Of two DAGs: what one run has waiting is locked by whoever looks at it.
+  await deploy(db, dagSpec("d", [{ id: "a", pool: "spark" }]), dagSpec("e", [{ id: "b", pool: "spark" }]));
   await createRun(db, { dagId: "d", by: "test" });
+  await createRun(db, { dagId: "e", by: "test" });
   const [one, two] = [await worker(db), await worker(db)];
   const second = await interleave(
     db,

@@ -18,7 +18,7 @@ test("values reach inputs and outputs; large ones are kept once a content", asyn
   const spec = dagSpec("d", [
     { id: "small" },
     { id: "big" },
-    { id: "same" },
+    { id: "same", upstream: ["small"] },
     { id: "take", upstream: ["small", "big", "same"], inputs: { one: "small", two: "big" } },
     { id: "op", kind: "operator", operator, upstream: ["small"] },
     { id: "some", upstream: ["small", "big"], inputs: { one: "small" }, rule: "all_done" },
