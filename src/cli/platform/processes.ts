@@ -7,7 +7,8 @@ import { QflowError } from "../../errors.ts";
 import { type Supervised, supervise } from "../supervisor.ts";
 
 const CLI = resolve(import.meta.dirname, "../../cli.ts");
-const READY_TIMEOUT_MS = 30_000;
+/** Node processes on a machine that is busy with other things take their time. */
+const READY_TIMEOUT_MS = 120_000;
 /** A worker lets its tasks end before it goes; the others have nothing to wait for. */
 const GRACE_MS = { scheduler: 5_000, worker: 20_000, api: 5_000 };
 
