@@ -7,7 +7,7 @@ const OWN_TABLES = `
   where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'S') and not c.relispartition
     and c.relname not like 'schema_migration%'`;
 
-/** The schema as text: tables with columns and constraints, indexes, triggers, views, sequences, functions. */
+/** The schema as text: tables with columns and constraints, indexes, triggers, views, sequences. Functions are files themselves. */
 export async function dumpSchema(sql: Sql): Promise<string> {
   const sections = [
     await tables(sql),
@@ -15,7 +15,6 @@ export async function dumpSchema(sql: Sql): Promise<string> {
     await lines(sql, "triggers", TRIGGERS),
     await lines(sql, "views", VIEWS),
     await lines(sql, "sequences", SEQUENCES),
-    await lines(sql, "functions", FUNCTIONS),
   ];
   return `-- The schema all migrations make, written by a test. Do not edit.\n\n${sections.join("\n")}`;
 }
@@ -34,10 +33,6 @@ const VIEWS = `
 const SEQUENCES = `
   select 'create sequence ' || relname as line from (${OWN_TABLES}) t
   where relkind = 'S' and not exists (select from pg_depend d where d.objid = t.oid and d.deptype in ('a', 'i'))`;
-
-const FUNCTIONS = `
-  select pg_get_functiondef(p.oid) as line from pg_proc p
-  where p.pronamespace = 'public'::regnamespace and p.prokind = 'f'`;
 
 async function lines(sql: Sql, title: string, query: string): Promise<string> {
   const result = await sql.query<{ line: string }>(`select line from (${query}) x order by line collate "C"`);
