@@ -21,7 +21,7 @@ import { type FunctionOf, InProcess } from "./in-process.ts";
 import { secretsOfEnvironment } from "./secret-store.ts";
 import { startWorker } from "./worker.ts";
 
-/** How one run of a DAG ended. `tasks` = state by task id; of a mapped task, the worst of its instances. */
+/** How one run of a DAG ended. `tasks` = state by task id; of a mapped task, that of its instances that counts most. */
 export interface TestRun {
   dagId: string;
   state: "success" | "failed";
@@ -156,8 +156,8 @@ async function untilEnded(database: Database, dagId: string, run: number): Promi
   }
 }
 
-/** Worst first: what a mapped task is said to be. */
-const WORST = ["failed", "upstream_failed", "skipped", "success"];
+/** The first that an instance has is what a mapped task is said to be, as in Airflow: one that did its work outweighs skipped ones. */
+const WORST = ["failed", "upstream_failed", "success", "skipped"];
 
 function summary(instances: readonly InstanceResult[]): Pick<TestRun, "tasks" | "xcoms"> {
   const tasks: Record<string, string> = {};

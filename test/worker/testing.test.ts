@@ -1,5 +1,6 @@
 import test from "ava";
 import { dag } from "../../src/dag/dag.ts";
+import { Skip } from "../../src/dag/signals.ts";
 import { testDag } from "../../src/testing.ts";
 
 test("testDag runs a DAG on a database of its own", async (t) => {
@@ -14,4 +15,18 @@ test("testDag runs a DAG on a database of its own", async (t) => {
     xcoms: { one: { at: "2026-03-01T00:00:00.000Z" }, two: "success" },
   });
   t.deepEqual(second.xcoms.one, { at: null });
+});
+
+test("a mapped task of which some items were skipped and some did their work is a success", async (t) => {
+  const declared = dag("items", {}, (d) => {
+    const items = d.task("items", () => [0, 1]);
+    d.map("some", items, (item) => {
+      if (item === 0) throw new Skip("nothing in it");
+      return item;
+    });
+    d.map("none", items, () => {
+      throw new Skip("nothing in any");
+    });
+  });
+  t.like(await testDag(declared), { tasks: { items: "success", some: "success", none: "skipped" } });
 });

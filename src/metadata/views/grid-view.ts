@@ -56,7 +56,7 @@ const PAGE_CELLS = 50_000;
 
 /** States of a mapped task from what matters most to what matters least: the cell shows the first that occurs. */
 const WORST_FIRST =
-  "array['failed','upstream_failed','up_for_retry','running','queued','scheduled','deferred','up_for_reschedule','none','skipped','success','removed']";
+  "array['failed','upstream_failed','up_for_retry','running','queued','scheduled','deferred','up_for_reschedule','none','success','skipped','removed']";
 
 const GRID_SQL = `
   with runs as (
