@@ -81,6 +81,24 @@ async function inTransaction<T>(pool: Connections, work: (sql: Sql) => Promise<T
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
+    return await transactionOn(client, work, (error) => {
+      broken = error;
+    });
+  } finally {
+    client.release(broken);
+  }
+}
+
+/**
+ * As {@link Database.transaction}, on a connection that the caller holds. `unusable` hears of a connection on which not even the
+ * rollback went through.
+ */
+export async function transactionOn<T>(
+  client: pg.PoolClient,
+  work: (sql: Sql) => Promise<T>,
+  unusable: (error: Error) => void = () => {},
+): Promise<T> {
+  try {
     await client.query("begin isolation level read committed");
     const result = await work(client);
     const end = await client.query("commit");
@@ -88,11 +106,7 @@ async function inTransaction<T>(pool: Connections, work: (sql: Sql) => Promise<T
     if (end.command !== "COMMIT") throw new Error(`transaction ended with ${end.command}`);
     return result;
   } catch (error) {
-    await client.query("rollback").catch((rollbackError: Error) => {
-      broken = rollbackError;
-    });
+    await client.query("rollback").catch(unusable);
     throw error;
-  } finally {
-    client.release(broken);
   }
 }

@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import knexFactory, { type Knex } from "knex";
 import { QflowError } from "../errors.ts";
-import type { Database, Sql } from "./database.ts";
+import { type Database, type Sql, transactionOn } from "./database.ts";
 import { installedFunctions, installFunctions, readFunctions } from "./functions.ts";
 import { checkIdentity, claimContract } from "./installation.ts";
 import { ensurePartitions } from "./partitions.ts";
@@ -39,7 +39,7 @@ export async function migrate(database: Database): Promise<MigrationReport> {
     // On the locked connection: a pool of one must do.
     await refuseNewer(lock);
     const applied = await applyMissing(database.url);
-    const { installed, warning } = await withinTransaction(lock, async () => {
+    const { installed, warning } = await transactionOn(lock, async () => {
       await claimContract(lock);
       const installed = await installFunctions(lock);
       await ensurePartitions(lock);
@@ -64,18 +64,6 @@ export async function checkSchema(database: Sql): Promise<void> {
   if (missing.length > 0) throw new QflowError("SCHEMA_OLDER", `the database lacks ${missing.join(", ")}`);
   if ((await installedFunctions(database)) !== (await readFunctions()).hash) {
     throw new QflowError("SCHEMA_OLDER", "the functions in the database are not those of this installation");
-  }
-}
-
-async function withinTransaction<T>(sql: Sql, work: () => Promise<T>): Promise<T> {
-  await sql.query("begin");
-  try {
-    const result = await work();
-    await sql.query("commit");
-    return result;
-  } catch (error) {
-    await sql.query("rollback").catch(() => {});
-    throw error;
   }
 }
 
