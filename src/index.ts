@@ -22,7 +22,7 @@ export { Dag, dag } from "./dag/dag.ts";
 export { all, any, type Dataset, type DatasetExpression, type DatasetLike, dataset } from "./dag/datasets.ts";
 export { defineOperator } from "./dag/define-operator.ts";
 export type { Duration } from "./dag/duration.ts";
-export type { Connection, Operator, Sensor, TaskContext, TaskLog, TriggeringEvent } from "./dag/operator.ts";
+export type { Connection, Operator, Program, Sensor, TaskContext, TaskLog, TriggeringEvent } from "./dag/operator.ts";
 export type { Ref, Templated } from "./dag/refs.ts";
 export type { RetryChoice } from "./dag/retry.ts";
 export {
@@ -37,6 +37,8 @@ export {
   type Schedule,
   type Timetable,
 } from "./dag/schedule.ts";
+export { type RestartOptions, Service, type ServiceNotify, type ServiceOptions, service } from "./dag/service.ts";
+export type { ServiceSpec } from "./dag/service-spec.ts";
 export { Fail, RetryAfter, Skip } from "./dag/signals.ts";
 export type { Catchup, DagSpec, Json, TaskSpec, TriggerRule } from "./dag/spec.ts";
 export type { TimetableRun } from "./dag/timetable.ts";

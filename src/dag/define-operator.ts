@@ -1,7 +1,7 @@
 /** How an operator is offered to DAG authors: a function that takes a checked config. */
 import type { z } from "zod";
 import { dagError } from "./call-site.ts";
-import type { Operator, Sensor } from "./operator.ts";
+import type { Operator, Program, Sensor } from "./operator.ts";
 import type { TemplatedConfig } from "./refs.ts";
 import type { Json } from "./spec.ts";
 import { type ConfigPath, encodeConfig, tokensIn } from "./tokens.ts";
@@ -33,6 +33,15 @@ export function defineSensor<R, S extends z.ZodType>(
   datasets: OperatorDatasets<z.input<S>> = {},
 ): (config: TemplatedConfig<z.input<S>>) => Sensor<R> {
   return (config) => ({ kind: "sensor", ...declared(name, schema, { config, datasets }) });
+}
+
+/** Defines the program `name` in the same way, without references; what authors make with it is given to `service()`. */
+export function defineProgram<S extends z.ZodType>(name: string, schema: S): (config: z.input<S>) => Program {
+  return (config) => {
+    const encoded = encodeConfig(config);
+    checkConfig(name, schema, encoded);
+    return { kind: "program", name, config: encoded };
+  };
 }
 
 function declared<S extends z.ZodType>(

@@ -6,14 +6,17 @@ import type { Sandbox } from "./sandbox.ts";
 import { fileError, importErrorOf } from "./sandbox-errors.ts";
 import { openSandboxPool } from "./sandbox-pool.ts";
 import type { ImportError } from "./sandbox-protocol.ts";
+import type { ServiceSpec } from "./service-spec.ts";
 import type { DagSpec } from "./spec.ts";
 
-/** One file that declares DAGs or fails to. */
+/** One file that declares DAGs or services, or fails to. */
 export interface LoadedFile {
   /** Relative to the folder, with `/`. */
   readonly path: string;
   /** Empty where there is an error. */
   readonly dags: readonly DagSpec[];
+  /** Empty where there is an error. */
+  readonly services: readonly ServiceSpec[];
   /** Null where the file could not be bundled. */
   readonly bundle: Bundle | null;
   readonly error: ImportError | null;
@@ -21,7 +24,7 @@ export interface LoadedFile {
 
 /** What a folder holds. Pass it to the next {@link loadDags}, which then looks at changed files only. */
 export interface LoadedDags {
-  /** By path. Files that neither declare a DAG nor fail (helpers) are left out. */
+  /** By path. Files that declare nothing and do not fail (helpers) are left out. */
   readonly files: readonly LoadedFile[];
   /** Everything that was evaluated, before ids were compared between files; for the next load. */
   readonly evaluated: ReadonlyMap<string, EvaluatedFile>;
@@ -42,7 +45,7 @@ export interface LoadOptions {
 
 /**
  * Loads every DAG file under a folder. What is wrong with a file is in its `error` and hurts no other. Of two files with one
- * DAG id the second (by path) is the wrong one. Throws CONFIG_INVALID where the folder cannot be read.
+ * DAG id, or one service id, the second (by path) is the wrong one. Throws CONFIG_INVALID where the folder cannot be read.
  */
 export async function loadDags(folder: string, options: LoadOptions = {}): Promise<LoadedDags> {
   const dir = resolve(folder);
@@ -70,11 +73,12 @@ async function loadFile(dir: string, file: string, sandbox: Sandbox): Promise<Ev
     const { bundle, inputs } = await bundleFile(file);
     const stamps = new Map([[file, stamp], ...(await stampsOf(inputs.filter((input) => input !== file)))]);
     const evaluation = await sandbox.evaluate(file, bundle.code);
-    const dags = evaluation.ok ? evaluation.dags : [];
-    return { path, dags, bundle, error: evaluation.ok ? repeatedId(evaluation.dags, file) : evaluation.error, stamps };
+    if (!evaluation.ok) return { path, dags: [], services: [], bundle, error: evaluation.error, stamps };
+    const { dags, services } = evaluation;
+    return { path, dags, services, bundle, error: repeatedId(namesOf(evaluation), file), stamps };
   } catch (error) {
     // What is missing may turn up without the file being touched: no stamps, so it is tried every time.
-    return { path, dags: [], bundle: null, error: importErrorOf(error, file), stamps: new Map() };
+    return { path, dags: [], services: [], bundle: null, error: importErrorOf(error, file), stamps: new Map() };
   }
 }
 
@@ -88,27 +92,34 @@ async function isUnchanged({ stamps }: EvaluatedFile): Promise<boolean> {
   return now.every(([file, stamp]) => stamps.get(file) === stamp);
 }
 
-function repeatedId(dags: readonly DagSpec[], file: string): ImportError | null {
-  const ids = dags.map((dag) => dag.dagId);
-  const repeated = ids.find((id, i) => ids.indexOf(id) !== i);
+/** What of a file has an id, as errors name it. */
+function namesOf({ dags, services }: Pick<LoadedFile, "dags" | "services">): string[] {
+  return [...dags.map(({ dagId }) => `DAG id ${dagId}`), ...services.map(({ serviceId }) => `service id ${serviceId}`)];
+}
+
+function repeatedId(names: readonly string[], file: string): ImportError | null {
+  const repeated = names.find((name, i) => names.indexOf(name) !== i);
   return repeated === undefined ? null : duplicate(repeated, "this file", file);
 }
 
 function withoutDuplicates(dir: string, evaluated: ReadonlyMap<string, EvaluatedFile>): LoadedFile[] {
   const owners = new Map<string, string>();
   const files: LoadedFile[] = [];
-  for (const [file, { path, dags, bundle, error }] of evaluated) {
-    const taken = error === null ? dags.find((dag) => owners.has(dag.dagId)) : undefined;
-    const owner = taken === undefined ? undefined : owners.get(taken.dagId);
-    const wrong = owner === undefined ? error : duplicate((taken as DagSpec).dagId, relative(dir, owner), file);
-    if (wrong === null) for (const dag of dags) owners.set(dag.dagId, file);
-    if (wrong !== null || dags.length > 0) files.push({ path, dags: wrong === null ? dags : [], bundle, error: wrong });
+  for (const [file, one] of evaluated) {
+    const { path, bundle, error } = one;
+    const names = error === null ? namesOf(one) : [];
+    const taken = names.find((name) => owners.has(name)) ?? "";
+    const owner = owners.get(taken);
+    const wrong = owner === undefined ? error : duplicate(taken, relative(dir, owner), file);
+    if (wrong !== null) files.push({ path, dags: [], services: [], bundle, error: wrong });
+    else if (names.length > 0) files.push({ path, dags: one.dags, services: one.services, bundle, error: null });
+    if (wrong === null) for (const name of names) owners.set(name, file);
   }
   return files;
 }
 
-function duplicate(dagId: string, owner: string, file: string): ImportError {
-  return fileError("DAG_DUPLICATE", `DAG id ${dagId} is already taken by ${owner}`, file);
+function duplicate(name: string, owner: string, file: string): ImportError {
+  return fileError("DAG_DUPLICATE", `${name} is already taken by ${owner}`, file);
 }
 
 const AT_ONCE = 16;

@@ -2,7 +2,7 @@
 import type { Deadline, Notify } from "./authoring.ts";
 import { type CallSite, dagError } from "./call-site.ts";
 import { milliseconds } from "./duration.ts";
-import { type DeadlineSpec, type DeadlineStart, NOTIFY_EVENTS, type NotifyEvent, type NotifySpec } from "./spec.ts";
+import { type DeadlineSpec, type DeadlineStart, NOTIFY_EVENTS, type NotifySpec } from "./spec.ts";
 
 const STARTS: readonly DeadlineStart[] = ["runStart", "queued", "logicalDate"];
 
@@ -27,21 +27,34 @@ export function notifyOf(
   what: string,
   at: CallSite | null,
 ): { notify?: NotifySpec[] } {
-  if (notify === undefined) return {};
-  const rules = many(notify).map(({ on, to }) => ({
-    on: [...new Set(many(on))].map((event) => known(event, what, at)),
+  return notify === undefined ? {} : { notify: notifyRules(notify, NOTIFY_EVENTS, what, at) };
+}
+
+/** Rules of who is told which of `events`. Throws DAG_INVALID. */
+export function notifyRules<E extends string>(
+  notify: NotifyRule<E> | readonly NotifyRule<E>[] = [],
+  events: readonly E[],
+  what: string,
+  at: CallSite | null,
+): { on: E[]; to: string[] }[] {
+  return many(notify).map(({ on, to }) => ({
+    on: [...new Set(many(on))].map((event) => known(event, events, what, at)),
     to: channels(many(to), `${what}.to`, at),
   }));
-  return { notify: rules };
+}
+
+interface NotifyRule<E extends string> {
+  readonly on: E | readonly E[];
+  readonly to: string | readonly string[];
 }
 
 function many<T extends string | object>(value: T | readonly T[]): readonly T[] {
   return Array.isArray(value) ? value : [value as T];
 }
 
-function known(event: NotifyEvent, what: string, at: CallSite | null): NotifyEvent {
-  if (NOTIFY_EVENTS.includes(event)) return event;
-  throw dagError(`${what}.on ${JSON.stringify(event)} is unknown`, at, `Write one of ${NOTIFY_EVENTS.join(", ")}.`);
+function known<E extends string>(event: E, events: readonly E[], what: string, at: CallSite | null): E {
+  if (events.includes(event)) return event;
+  throw dagError(`${what}.on ${JSON.stringify(event)} is unknown`, at, `Write one of ${events.join(", ")}.`);
 }
 
 function channels(ids: readonly string[], what: string, at: CallSite | null): string[] {

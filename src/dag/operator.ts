@@ -27,6 +27,16 @@ export interface Sensor<R> {
   readonly [resultType]?: R;
 }
 
+/**
+ * A declared program that runs until it is told to end: what a service is made of. Its config is known when it is declared; there
+ * is no run that references could be of.
+ */
+export interface Program {
+  readonly kind: "program";
+  readonly name: string;
+  readonly config: unknown;
+}
+
 /** A log of one attempt. Lines are numbered, capped at 64 kB, visible within a second. */
 export interface TaskLog {
   debug(message: string, fields?: Record<string, unknown>): void;

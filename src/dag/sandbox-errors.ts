@@ -4,6 +4,8 @@ import { type ErrorCode, messageOf, QflowError } from "../errors.ts";
 import type { Dag } from "./dag.ts";
 import { INSTALLATION } from "./installation.ts";
 import type { ImportError } from "./sandbox-protocol.ts";
+import type { Service } from "./service.ts";
+import type { ServiceSpec } from "./service-spec.ts";
 import type { DagSpec } from "./spec.ts";
 
 /** The import error of anything thrown; `file` is the DAG file, for errors that name no place of their own. */
@@ -27,26 +29,34 @@ export function fileError(code: ErrorCode, message: string, file: string): Impor
   return { file, line: null, column: null, message, code, remedy };
 }
 
+/** What a file declares. */
+export interface Declared {
+  readonly dags: DagSpec[];
+  readonly services: ServiceSpec[];
+}
+
 /** Two evaluations that differ. */
-export function notDeterministic(file: string, dags: readonly DagSpec[], difference: Difference): ImportError {
-  const [dagIndex, key, taskIndex] = difference.path;
-  const spec = dags[Number(dagIndex)];
+export function notDeterministic(file: string, { dags, services }: Declared, difference: Difference): ImportError {
+  const [kind, index, key, taskIndex] = difference.path;
+  const spec = kind === "dags" ? dags[Number(index)] : undefined;
   const task = key === "tasks" ? spec?.tasks[Number(taskIndex)] : undefined;
-  const place = task === undefined ? difference.path.slice(1) : ["task", task.taskId, ...difference.path.slice(3)];
+  const place = task === undefined ? difference.path.slice(2) : ["task", task.taskId, ...difference.path.slice(4)];
   const values = `first ${shown(difference.first)}, then ${shown(difference.second)}`;
-  const message = `DAG ${spec?.dagId ?? "?"} is not the same on every load: ${place.join(".")} is ${values}`;
+  const name = kind === "dags" ? `DAG ${spec?.dagId ?? "?"}` : `service ${services[Number(index)]?.serviceId ?? "?"}`;
+  const message = `${name} is not the same on every load: ${place.join(".")} is ${values}`;
   return { ...fileError("DAG_NOT_DETERMINISTIC", message, file), line: task?.line ?? null };
 }
 
-/** A DAG that was declared but cannot be found. */
-export function notExported(file: string, dag: Dag): ImportError {
-  const line = dag.spec.tasks[0]?.line ?? null;
+/** A DAG or service that was declared but cannot be found. */
+export function notExported(file: string, declared: Dag | Service): ImportError {
+  const { spec } = declared;
+  const line = "tasks" in spec ? (spec.tasks[0]?.line ?? null) : null;
   const remedy = "Export it: default, by name, or in an array.";
   return {
     file,
     line,
     column: null,
-    message: `DAG ${dag.id} is declared but not exported`,
+    message: `${"tasks" in spec ? "DAG" : "service"} ${declared.id} is declared but not exported`,
     code: "DAG_INVALID",
     remedy,
   };

@@ -5,11 +5,11 @@ import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { DAG_DECLARED, type Dag, dagsIn } from "./dag.ts";
 import { resolveFromInstallation } from "./installation.ts";
-import { differenceOf, importErrorOf, notDeterministic, notExported } from "./sandbox-errors.ts";
+import { type Declared, differenceOf, importErrorOf, notDeterministic, notExported } from "./sandbox-errors.ts";
 import type { EvaluateRequest, EvaluateResponse, Evaluation } from "./sandbox-protocol.ts";
 import { watchTaint } from "./sandbox-taint.ts";
 import { buildWorld } from "./sandbox-world.ts";
-import type { DagSpec } from "./spec.ts";
+import { SERVICE_DECLARED, type Service, servicesIn } from "./service.ts";
 
 /** Two days and two seeds: what depends on either is not the same DAG on every load. */
 const WORLDS = [
@@ -19,7 +19,7 @@ const WORLDS = [
 
 /** Bundles by the URL they are imported as; nothing is read from disk. */
 const sources = new Map<string, string>();
-const declared: Dag[] = [];
+const declared: (Dag | Service)[] = [];
 let evaluations = 0;
 
 resolveFromInstallation();
@@ -32,6 +32,7 @@ registerHooks({
   },
 });
 subscribe(DAG_DECLARED, (dag) => declared.push(dag as Dag));
+subscribe(SERVICE_DECLARED, (service) => declared.push(service as Service));
 
 const { reallyExit } = process as unknown as { reallyExit: (code: number) => never };
 const send = process.send?.bind(process) as (message: EvaluateResponse | "ready") => void;
@@ -56,14 +57,14 @@ async function evaluate({ file, code }: EvaluateRequest): Promise<Evaluation> {
     const [first, second] = [await evaluateIn(0, file, code), await evaluateIn(1, file, code)];
     const difference = differenceOf(first, second);
     if (difference !== null) return { ok: false, error: notDeterministic(file, first, difference) };
-    const lost = declared.find((dag) => !first.some((spec) => spec.dagId === dag.id));
-    return lost === undefined ? { ok: true, dags: first } : { ok: false, error: notExported(file, lost) };
+    const lost = declared.find((one) => !isIn(one, first));
+    return lost === undefined ? { ok: true, ...first } : { ok: false, error: notExported(file, lost) };
   } catch (error) {
     return { ok: false, error: importErrorOf(error, file) };
   }
 }
 
-async function evaluateIn(world: 0 | 1, file: string, code: string): Promise<DagSpec[]> {
+async function evaluateIn(world: 0 | 1, file: string, code: string): Promise<Declared> {
   declared.length = 0;
   z.globalRegistry.clear();
   setWorld(WORLDS[world]);
@@ -71,8 +72,16 @@ async function evaluateIn(world: 0 | 1, file: string, code: string): Promise<Dag
   sources.set(url, code);
   try {
     const exports = (await import(url)) as Record<string, unknown>;
-    return dagsIn(exports).map((dag) => JSON.parse(JSON.stringify(dag.spec)) as DagSpec);
+    const dags = dagsIn(exports).map(({ spec }) => spec);
+    const services = servicesIn(exports).map(({ spec }) => spec);
+    return JSON.parse(JSON.stringify({ dags, services })) as Declared;
   } finally {
     sources.delete(url);
   }
+}
+
+function isIn(one: Dag | Service, { dags, services }: Declared): boolean {
+  return "functions" in one
+    ? dags.some(({ dagId }) => dagId === one.id)
+    : services.some(({ serviceId }) => serviceId === one.id);
 }

@@ -1,4 +1,5 @@
 /** What the sandbox and its parent say to each other. */
+import type { ServiceSpec } from "./service-spec.ts";
 import type { DagSpec } from "./spec.ts";
 
 /** Why a DAG file could not be loaded. `line` and `column` are 1-based, null where unknown. */
@@ -22,7 +23,7 @@ export interface EvaluateRequest {
 
 /** What a bundle declares. */
 export type Evaluation =
-  | { readonly ok: true; readonly dags: DagSpec[] }
+  | { readonly ok: true; readonly dags: DagSpec[]; readonly services: ServiceSpec[] }
   | { readonly ok: false; readonly error: ImportError };
 
 /** Sandbox → parent, after a first `"ready"`. `tainted`: the file changed what other files would see, so the process must not be used again. */

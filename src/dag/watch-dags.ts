@@ -2,7 +2,7 @@
 import { watch } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
-import { type LoadedDags, type LoadOptions, loadDags } from "./load-dags.ts";
+import { type LoadedDags, type LoadedFile, type LoadOptions, loadDags } from "./load-dags.ts";
 import { openSandboxPool } from "./sandbox-pool.ts";
 
 /** How to hear of changes. */
@@ -76,11 +76,13 @@ async function loadSettled(dir: string, options: LoadOptions & { previous: Loade
   return loadDags(dir, { ...options, previous: first });
 }
 
-/** A file that had DAGs and is still there, but has none now. */
+/** A file that declared something and is still there, but declares nothing now. */
 function hasNewlyBroken(before: LoadedDags, now: LoadedDags): boolean {
-  return [...before.evaluated].some(
-    ([file, { dags }]) => dags.length > 0 && now.evaluated.get(file)?.dags.length === 0,
-  );
+  const declares = ({ dags, services }: LoadedFile) => dags.length + services.length > 0;
+  return [...before.evaluated].some(([file, loaded]) => {
+    const next = now.evaluated.get(file);
+    return declares(loaded) && next !== undefined && !declares(next);
+  });
 }
 
 function sameFiles(before: LoadedDags, now: LoadedDags): boolean {
