@@ -26,6 +26,7 @@ export async function writeSparkConf(options: SparkConfOptions): Promise<void> {
   await rm(join(folder, "local"), { recursive: true, force: true });
   // Hive complains at the end of every session when its own scratch folder is absent.
   await mkdir(join(folder, "local/hive-local"), { recursive: true });
+  await mkdir(join(folder, "local/tmp"), { recursive: true });
   await mkdir(join(options.lakeDir, "warehouse"), { recursive: true });
   const defaults = Object.entries(sparkDefaults(options)).map(([name, value]) => `${name} ${value}\n`);
   await writePrivate(join(folder, "spark-defaults.conf"), defaults.join(""));
@@ -41,7 +42,8 @@ function sparkDefaults({ home, lakeDir, jars }: SparkConfOptions): Record<string
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.extraClassPath": jars.join(":"),
-    "spark.driver.extraJavaOptions": `-Dderby.system.home=${join(folder, "local")} -Duser.timezone=UTC`,
+    // A driver that is killed leaves its temporary folders: here they go at the next start.
+    "spark.driver.extraJavaOptions": `-Dderby.system.home=${join(folder, "local")} -Djava.io.tmpdir=${join(folder, "local/tmp")} -Duser.timezone=UTC`,
     "spark.driver.maxResultSize": "384m",
     "spark.local.dir": join(folder, "local"),
     "spark.sql.catalogImplementation": "hive",
