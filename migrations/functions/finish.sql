@@ -48,6 +48,9 @@ begin
     when revoked = 'cancelled' then 'failed'
     when o ->> 'state' = 'up_for_reschedule' then 'up_for_reschedule'
     when o ->> 'handBack' = 'true' then 'queued'
+    -- Its worker was lost with it, or died before it heard.
+    when revoked = 'timeout' and def.sensor ->> 'onTimeout' = 'skip' then 'skipped'
+    when revoked = 'timeout' and def.sensor is not null then 'failed'
     when revoked is null and o ->> 'retry' = 'infra' then
       case when t.infra_failures < infra_limit() then 'up_for_retry' else 'failed' end
     when o ->> 'retry' = 'fatal' then 'failed'

@@ -24,6 +24,8 @@ export interface SenderOptions {
   readonly baseUrl: string | null;
   /** Told what went wrong; the loop goes on. */
   readonly warn: (message: string) => void;
+  /** Hands a notification to its channel. Default: over the network. */
+  readonly send?: (due: DueNotification, connection: Connection, context: Parameters<typeof send>[2]) => Promise<void>;
   /** Longest time between two looks, in milliseconds. Default 5,000; a new notification wakes it at once. */
   readonly pollMs?: number;
 }
@@ -53,7 +55,7 @@ async function sendOne(options: SenderOptions, due: DueNotification, stopping: A
   const { database, connection, baseUrl, warn } = options;
   const signal = AbortSignal.any([stopping, AbortSignal.timeout(SEND_SECONDS * 1000)]);
   try {
-    await send(due, await connection(due.channel), { baseUrl, signal });
+    await (options.send ?? send)(due, await connection(due.channel), { baseUrl, signal });
     await settleSent(database, due);
   } catch (error) {
     const outlook = error instanceof QflowError && error.code === "NOTIFICATION_REFUSED" ? "for good" : "again";

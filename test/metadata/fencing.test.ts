@@ -214,6 +214,22 @@ test("tries that time out are counted also where their worker is lost with them"
   t.is((await statesOf(db, run.id)).tasks.a, "failed");
 });
 
+test("a sensor that times out ends as it is told to also where its worker is lost with it", async (t) => {
+  const retry = { retries: 3, delayMs: 0, factor: 1, maxMs: 0, jitter: "none" } as const;
+  for (const [onTimeout, end] of [
+    ["skip", "skipped"],
+    ["fail", "failed"],
+  ] as const) {
+    const db = await testDatabase(t);
+    const sensor = { everyMs: 1_000, factor: 1, maxMs: 1_000, onTimeout };
+    const { workerId, run } = await claimOne(db, { kind: "sensor", sensor, timeoutMs: 1000, retry });
+    await db.query("update task_attempt set deadline_at = now() - interval '1 minute' where state = 'running'");
+    await revokeTimedOut(db);
+    await loseWorker(db, workerId);
+    t.is((await statesOf(db, run.id)).tasks.a, end);
+  }
+});
+
 test("a log is numbered, whole and in order, however often its chunks are sent", async (t) => {
   const db = await testDatabase(t);
   const { workerId, task } = await claimOne(db);

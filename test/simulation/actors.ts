@@ -1,20 +1,22 @@
-/** The programs of a simulation: real schedulers and workers, and a person at the API. */
+/** The programs of a simulation: real schedulers, workers and senders of notifications. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { QflowError } from "../../src/errors.ts";
-import { clearTasks } from "../../src/metadata/clear.ts";
 import { type Database, databaseOver } from "../../src/metadata/database.ts";
-import { cancelRun, createRun, pauseDag, unpauseDag } from "../../src/metadata/runs.ts";
+import { nextNotificationInMs } from "../../src/metadata/notifications.ts";
 import { createMasker } from "../../src/metadata/secrets/mask.ts";
 import { isTransient } from "../../src/metadata/transient.ts";
+import { type SenderOptions, sendDue } from "../../src/notifications/sender.ts";
 import { Look } from "../../src/scheduler/scheduler.ts";
+import { WaitLook } from "../../src/scheduler/wait-look.ts";
 import { WorkerCore } from "../../src/worker/core.ts";
 import { InProcess } from "../../src/worker/in-process.ts";
 import { LogBacklog } from "../../src/worker/log-backlog.ts";
 import { secretsOfEnvironment } from "../../src/worker/secret-store.ts";
-import type { Random } from "./random.ts";
+import { fractionOf, type Random } from "./random.ts";
 import type { Actor, Stage } from "./stage.ts";
 import type { Workload } from "./workload.ts";
 
+const NOWHERE = { kind: "http", host: "nowhere", port: 0, path: "", user: "", password: "", options: {} } as const;
 const NO_SECRETS = secretsOfEnvironment({ connections: {}, variables: {} });
 
 /** What every actor is given. */
@@ -30,43 +32,74 @@ export interface Cast {
 
 /** An actor with what its program does; the program of one that is never done does not resolve. */
 export interface Role extends Actor {
-  readonly kind: "scheduler" | "worker" | "api";
   play(): Promise<void>;
+  /** Makes who takes its place when it was killed; null = it cannot be killed. */
+  readonly successor: ((name: string) => Role) | null;
 }
 
-function databaseOf(cast: Cast, actor: Actor): Database {
+/** An actor's way to the database. */
+export function databaseOf(cast: Cast, actor: Actor): Database {
   return databaseOver(cast.stage.poolOf(actor), cast.stage.server.url);
 }
 
-/** A scheduler that looks every one to five seconds. */
-export function scheduler(cast: Cast, name: string): Role {
-  const role: Role = {
+/** A role that plays what `program` does with its database. */
+export function role(
+  cast: Cast,
+  name: string,
+  successor: Role["successor"],
+  program: (database: Database) => Promise<void>,
+): Role {
+  const made: Role = {
     name,
-    kind: "scheduler",
     pausedUntil: 0,
     dead: false,
-    play: async () => {
-      const look = new Look(databaseOf(cast, role), `host of ${name}`, { warn: () => {}, pollMs: 5_000 });
-      for (;;) {
-        const { waitMs } = await look.once();
-        await sleep(Math.max(1_000, waitMs));
-      }
-    },
+    successor,
+    play: () => program(databaseOf(cast, made)),
   };
-  return role;
+  return made;
+}
+
+/** A scheduler that looks at runs, and beside that at waits, every one to five seconds. */
+export function scheduler(cast: Cast, name: string): Role {
+  return role(
+    cast,
+    name,
+    (next) => scheduler(cast, next),
+    async (database) => {
+      await Promise.all([lookAtRuns(database, `host of ${name}`), lookAtWaits(database)]);
+    },
+  );
+}
+
+async function lookAtRuns(database: Database, host: string): Promise<void> {
+  const look = new Look(database, host, { warn: () => {}, pollMs: 5_000 });
+  for (;;) {
+    const { waitMs } = await look.once();
+    await sleep(Math.max(1_000, waitMs));
+  }
+}
+
+async function lookAtWaits(database: Database): Promise<void> {
+  const connection = async () => {
+    throw new QflowError("CONNECTION_UNKNOWN", "there is none");
+  };
+  const look = new WaitLook(database, { connection, warn: () => {}, wake: () => {} });
+  for (;;) {
+    const { nextInMs, more, failed } = await look.once();
+    if (failed || !more) await sleep(Math.min(5_000, Math.max(1_000, nextInMs ?? 5_000)));
+  }
 }
 
 /** A worker; one that drains does so after a while and is not heard of again. */
 export function worker(cast: Cast, name: string, drainsAfterMs: number | null): Role {
-  const role: Role = {
+  return role(
+    cast,
     name,
-    kind: "worker",
-    pausedUntil: 0,
-    dead: false,
-    play: async () => {
+    (next) => worker(cast, next, null),
+    async (database) => {
       const functionOf = (dagId: string, taskId: string) => cast.workload.functionOf(dagId, taskId);
       const core = new WorkerCore({
-        database: databaseOf(cast, role),
+        database,
         identity: { hostId: `host of ${name}`, pid: 1, pidStartedAt: "1", marker: name },
         slots: { functions: 1 + cast.random.int(3), operators: 2 },
         masker: createMasker([]),
@@ -86,56 +119,36 @@ export function worker(cast: Cast, name: string, drainsAfterMs: number | null): 
       core.sink.end();
       await core.farewell();
     },
-  };
-  return role;
+  );
 }
 
-/** Somebody who makes runs and meddles with them. */
-export function person(cast: Cast, name: string, deeds: number): Role {
-  const role: Role = {
+/** Who sends what the outbox holds, to a channel that takes a while and fails now and then. */
+export function sender(cast: Cast, name: string): Role {
+  const { delivered, seed } = cast.workload;
+  return role(
+    cast,
     name,
-    kind: "api",
-    pausedUntil: 0,
-    dead: false,
-    play: async () => {
-      const database = databaseOf(cast, role);
-      for (let i = 0; i < deeds; i++) {
-        // Some runs first, at once; then whatever comes to mind.
-        await deed(cast, database, i < 2).catch((error: unknown) => {
-          if (!(error instanceof QflowError) && !isTransient(error)) cast.wrong(`${name}: ${String(error)}`);
+    (next) => sender(cast, next),
+    async (database) => {
+      const connection = async (id: string) => ({ ...NOWHERE, id });
+      const send: SenderOptions["send"] = async ({ id, payload, attempt }) => {
+        const luck = fractionOf(seed, `${payload.event}/${payload.run_id}/${payload.task_id}/${attempt}`);
+        await sleep(luck * 4_000);
+        if (luck < 0.2) throw new QflowError("NOTIFICATION_FAILED", "as told");
+        delivered.set(id, (delivered.get(id) ?? 0) + 1);
+      };
+      const options = { database, connection, send, baseUrl: null, warn: () => {} };
+      const sendSome = async () => {
+        await sendDue(options, new AbortController().signal);
+        return nextNotificationInMs(database);
+      };
+      for (;;) {
+        const nextInMs = await sendSome().catch((error: unknown) => {
+          if (!isTransient(error)) cast.wrong(`${name}: ${String(error)}`);
+          return null;
         });
-        if (i > 0) await sleep(cast.random.int(8_000));
+        await sleep(Math.min(5_000, Math.max(1_000, nextInMs ?? 5_000)));
       }
-      for (const dagId of cast.workload.pieces.keys()) await untilDone(() => unpauseDag(database, dagId));
     },
-  };
-  return role;
-}
-
-async function deed({ random, workload }: Cast, database: Database, isFirst: boolean): Promise<unknown> {
-  const dagId = random.pick([...workload.pieces.keys()]);
-  const runId = `r${random.int(3)}`;
-  const choice = isFirst ? 0 : random.next();
-  if (choice < 0.4) return createRun(database, { dagId, runId, by: "person" });
-  if (choice < 0.6)
-    return clearTasks(database, { dagId, runId, ...(random.chance(0.5) ? { states: ["failed"] } : {}) });
-  if (choice < 0.75) {
-    const { taskId } = random.pick(workload.pieces.get(dagId)?.spec.tasks ?? []);
-    return clearTasks(database, { dagId, runId, tasks: [{ taskId }] });
-  }
-  if (choice < 0.85) return cancelRun(database, dagId, runId);
-  if (choice < 0.93) return pauseDag(database, dagId);
-  return unpauseDag(database, dagId);
-}
-
-async function untilDone(work: () => Promise<unknown>): Promise<void> {
-  for (;;) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (!isTransient(error)) throw error;
-      await sleep(500);
-    }
-  }
+  );
 }

@@ -11,16 +11,12 @@ type Action =
   | { readonly kind: "send" | "commit" | "answer"; readonly statement: Statement }
   | { readonly kind: "fire"; readonly timer: VirtualTimer };
 
-/** A dead actor's place is taken by another one. */
-export type Respawn = (role: Role) => Role;
-
 /** What a driver works on. */
 export interface DriverParts {
   readonly stage: Stage;
   readonly steps: Steps;
   readonly time: VirtualTime;
   readonly random: Random;
-  readonly respawn: Respawn;
   wrong(problem: string): void;
 }
 
@@ -41,6 +37,8 @@ export class Driver {
   isHealed = false;
   /** Milliseconds by which the database's clock is ahead of the time that has passed. */
   skew = 0;
+  /** Whether that clock was ever moved. */
+  isSkewed = false;
   /** Virtual time of the server's start. */
   startedAt = -3_600_000;
   readonly #parts: DriverParts;
@@ -126,6 +124,7 @@ export class Driver {
     if (choice < 0.38) return this.#restartServer();
     if (choice < 0.41) {
       this.skew += random.int(40_000) - 15_000;
+      this.isSkewed = true;
       this.#say(`the database's clock is ${this.skew} ms off`);
       return;
     }
@@ -146,12 +145,12 @@ export class Driver {
 
   /** kill -9. What it had sent goes on at the server, or not. */
   async #crash(role: Role): Promise<void> {
-    if (role.kind === "api") return;
-    const { time, random, stage, steps, respawn } = this.#parts;
+    if (role.successor === null) return;
+    const { time, random, stage, steps } = this.#parts;
     this.#say(`${role.name} is killed`);
     role.dead = true;
     time.forget(role);
-    this.#respawns.push({ at: time.now + random.int(10_000), role: respawn(role) });
+    this.#respawns.push({ at: time.now + random.int(10_000), role: role.successor(nextLife(role.name)) });
     for (const statement of stage.statements.filter(({ actor }) => actor === role)) {
       if (statement.phase === "waiting" || statement.phase === "done") stage.remove(statement);
     }
@@ -270,6 +269,12 @@ export class Driver {
     if (this.trace.length < TRACE_LINES)
       this.trace.push(`${String(Math.round(this.#parts.time.now)).padStart(7)} ms  ${text}`);
   }
+}
+
+/** `a`, `a+2`, `a+3` … */
+function nextLife(name: string): string {
+  const [base, life = "1"] = name.split("+");
+  return `${base}+${Number(life) + 1}`;
 }
 
 /** Lets every promise that can go on do so. */

@@ -2,10 +2,12 @@
 import { tmpdir } from "node:os";
 import { type Database, databaseOver } from "../../src/metadata/database.ts";
 import { findViolations } from "../../src/metadata/invariants.ts";
+import { loadCheck } from "../../src/operators/checks.ts";
 import { deploy } from "../metadata/fixtures.ts";
-import { type Cast, person, type Role, scheduler, worker } from "./actors.ts";
+import { type Cast, scheduler, sender, worker } from "./actors.ts";
 import { Driver } from "./driver.ts";
 import { findWrongEnds, isQuiet, leftOver } from "./oracle.ts";
+import { approver, person } from "./people.ts";
 import { randomFrom } from "./random.ts";
 import type { Backend, SimulatedServer } from "./server.ts";
 import { Stage } from "./stage.ts";
@@ -24,6 +26,8 @@ export interface SeedReport {
 
 /** Beginnings of simulated time: an ordinary day, both changes of daylight saving time, a leap day. */
 const BASES = ["2026-05-12T09:58:30Z", "2026-03-29T00:59:10Z", "2026-10-25T00:58:40Z", "2028-02-28T23:59:20Z"];
+/** Sensors that random DAGs declare. */
+const CHECKS = ["approval", "dataset_sensor", "task_sensor", "time_sensor"];
 /** Virtual milliseconds without faults within which everything ends. */
 const PATIENCE_MS = 600_000;
 const STEP_LIMIT = 60_000;
@@ -41,7 +45,9 @@ export async function simulate(server: SimulatedServer, seed: number): Promise<S
   const started = () => new Date(base.getTime() + driver.startedAt + driver.skew);
   const steps = new Steps(stage, { now, at: () => time.now, started });
   const cast: Cast = { stage, workload, random, folder: tmpdir(), wrong };
-  const driver: Driver = new Driver({ stage, steps, time, random, respawn: (role) => again(cast, role), wrong });
+  const driver: Driver = new Driver({ stage, steps, time, random, wrong });
+  // Loaded now, a check is there at once when it is asked for.
+  for (const name of CHECKS) await loadCheck(name);
   await server.clean();
   const backend = await server.take();
   const database = await ownDatabase(server, backend, now());
@@ -50,7 +56,7 @@ export async function simulate(server: SimulatedServer, seed: number): Promise<S
   await play({ cast, driver, time, database, now });
   if (problems.length === 0) {
     for (const one of await findViolations(database)) wrong(`${one.invariant}: ${one.problem}: ${one.subject}`);
-    for (const problem of await findWrongEnds(database, workload)) wrong(problem);
+    for (const problem of await findWrongEnds(database, workload, driver)) wrong(problem);
   }
   await clear(stage, steps);
   await server.release(backend);
@@ -73,12 +79,13 @@ async function play({ cast, driver, time, database, now }: Play): Promise<void> 
     cast.wrong(problem);
   };
   driver.faults = random.pick([0, 0.01, 0.03, 0.06]);
-  const people = [person(cast, "person", 2 + random.int(6))];
+  const people = [person(cast, "person", 2 + random.int(6)), approver(cast, "approver")];
   const schedulers = Array.from({ length: 1 + random.int(2) }, (_, i) => scheduler(cast, `scheduler-${i + 1}`));
   const workers = Array.from({ length: 2 + random.int(2) }, (_, i) =>
     worker(cast, `worker-${i + 1}`, random.chance(0.2) ? random.int(30_000) : null),
   );
-  for (const role of [...schedulers, ...workers, ...people]) await driver.start(role);
+  const senders = Array.from({ length: 1 + random.int(2) }, (_, i) => sender(cast, `sender-${i + 1}`));
+  for (const role of [...schedulers, ...workers, ...people, ...senders]) await driver.start(role);
   const until = 15_000 + random.int(45_000);
   while (time.now < until && broken.length === 0 && driver.steps < STEP_LIMIT) await driver.step();
   await driver.heal();
@@ -93,13 +100,6 @@ async function play({ cast, driver, time, database, now }: Play): Promise<void> 
     if (time.now > end) return wrong(`what runs has not come to its end: ${await leftOver(database)}`);
   }
   if (driver.steps > STEP_LIMIT) wrong("too many steps");
-}
-
-/** The successor of a role that was killed. */
-function again(cast: Cast, role: Role): Role {
-  const [base, life = "1"] = role.name.split("+");
-  const name = `${base}+${Number(life) + 1}`;
-  return role.kind === "scheduler" ? scheduler(cast, name) : worker(cast, name, null);
 }
 
 /** The simulation's own look at the database, at the virtual time. */
