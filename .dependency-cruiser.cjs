@@ -1,15 +1,16 @@
 /** Import rules of ARCHITECTURE.md: one direction, no cycles. */
 const ROOMS = {
   processes: [],
+  kafka: [],
   dag: ["config"],
   metadata: ["dag", "config"],
-  operators: ["metadata", "dag", "config"],
+  operators: ["metadata", "kafka", "dag", "config"],
   scheduler: ["operators", "metadata", "dag", "config"],
   worker: ["operators", "metadata", "dag", "config"],
   notifications: ["metadata", "dag", "config"],
-  api: ["scheduler", "worker", "operators", "metadata", "dag", "config"],
-  engines: ["config"],
-  feed: [],
+  api: ["scheduler", "worker", "operators", "lake", "metadata", "dag", "config"],
+  engines: ["config", "kafka"],
+  feed: ["kafka"],
 };
 
 /** Rooms that every room may import: they know none of the others. */

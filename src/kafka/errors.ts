@@ -1,0 +1,45 @@
+/** What goes wrong with Kafka, as errors of qflow: code, sentence, remedy. */
+import { findErrorBy } from "@platformatic/kafka";
+import { messageOf, QflowError } from "../errors.ts";
+
+/** Names the broker gives to what is nobody's fault but the topic's. */
+const MISSING = ["UNKNOWN_TOPIC_OR_PARTITION", "UNKNOWN_TOPIC_ID", "INCONSISTENT_TOPIC_ID"];
+const FENCED = ["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED", "TRANSACTION_COORDINATOR_FENCED"];
+const TOO_LARGE = ["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"];
+const DENIED = [
+  "TOPIC_AUTHORIZATION_FAILED",
+  "CLUSTER_AUTHORIZATION_FAILED",
+  "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+  "SASL_AUTHENTICATION_FAILED",
+  "UNSUPPORTED_SASL_MECHANISM",
+];
+
+/** The error of ours that a failure of the client is; `what` = what was being done, with which topic. */
+export function kafkaError(error: unknown, what: string): QflowError {
+  if (error instanceof QflowError) return error;
+  const is = (ids: readonly string[]) => error instanceof Error && ids.some((id) => findErrorBy(error, "apiId", id));
+  const because = (code: ConstructorParameters<typeof QflowError>[0]) =>
+    new QflowError(code, `${what}: ${reasonOf(error)}`, { cause: error });
+  if (is(MISSING) || isUnknownTopic(error)) return because("KAFKA_TOPIC_MISSING");
+  if (is(["OFFSET_OUT_OF_RANGE"])) return because("KAFKA_OFFSET_GONE");
+  if (is(FENCED)) return because("KAFKA_FENCED");
+  if (is(TOO_LARGE)) return because("KAFKA_TOO_LARGE");
+  if (is(DENIED) || (error instanceof Error && findErrorBy(error, "code", "PLT_KFK_AUTHENTICATION"))) {
+    return because("KAFKA_DENIED");
+  }
+  if (error instanceof Error && findErrorBy(error, "code", "PLT_KFK_NETWORK")) return because("KAFKA_UNAVAILABLE");
+  return because("KAFKA_FAILED");
+}
+
+/** What the client finds out by itself has no name. */
+function isUnknownTopic(error: unknown): boolean {
+  return error instanceof Error && /^Unknown topic /.test(error.message);
+}
+
+/** The innermost reason: what the client wraps around it says only how often it tried. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors.at(-1));
+  if (error instanceof Error && error.cause instanceof Error) return reasonOf(error.cause);
+  const text = messageOf(error);
+  return text === "" ? "no reason was given" : text;
+}

@@ -1,0 +1,3 @@
+/** Kafka: the port, and what opens it. */
+export { type KafkaPatience, openKafka } from "./client.ts";
+export * from "./types.ts";
