@@ -1,12 +1,12 @@
 /** qflow's command line: the only place where parts are wired together. */
 
-import { commandGroups } from "./cli/groups.ts";
+import { loadGroups } from "./cli/groups.ts";
 import { EXIT, printError, say } from "./cli/output.ts";
 import { buildProgram, isHelp, isUsage } from "./cli/program.ts";
 import { outliveReaders } from "./processes/closed-output.ts";
 
 outliveReaders();
-const program = buildProgram(commandGroups, process.env);
+const program = buildProgram(await loadGroups(process.argv.slice(2)), process.env);
 try {
   await program.parseAsync(process.argv);
 } catch (error) {

@@ -203,6 +203,6 @@ export class Stand {
 
 /** What the processes need of this one's environment. */
 function inherited(): Record<string, string> {
-  const { PATH = "", HOME = "", LANG = "C.UTF-8" } = process.env;
-  return { PATH, HOME, LANG };
+  const { PATH = "", HOME = "", LANG = "C.UTF-8", NODE_COMPILE_CACHE = "" } = process.env;
+  return { PATH, HOME, LANG, NODE_COMPILE_CACHE };
 }

@@ -2,7 +2,7 @@
 import type { Connection } from "../dag/operator.ts";
 import { QflowError } from "../errors.ts";
 import type { HiveReader } from "../metadata/catalog-sync.ts";
-import { type HiveResult, openHive } from "../operators/clients/hive.ts";
+import type { HiveResult, HiveSession } from "../operators/clients/hive.ts";
 
 /** Limits of one query. */
 export interface QueryLimits {
@@ -33,7 +33,7 @@ export function hiveQueryEngine(connection: Connection): QueryEngine {
   return {
     query: async (sql, limits) => {
       const statement = requireReadOnly(sql);
-      const session = await openHive(connection);
+      const session = await open(connection);
       try {
         // Without it a query can name any file that the server may read.
         await session.execute("set spark.sql.runSQLOnFiles=false", { timeoutMs: limits.timeoutMs });
@@ -43,7 +43,7 @@ export function hiveQueryEngine(connection: Connection): QueryEngine {
       }
     },
     session: async (work) => {
-      const session = await openHive(connection);
+      const session = await open(connection);
       try {
         return await work({
           rows: async (sql) => (await session.query(sql, { timeoutMs: SYNC_TIMEOUT_MS, maxRows: SYNC_MAX_ROWS })).rows,
@@ -53,6 +53,12 @@ export function hiveQueryEngine(connection: Connection): QueryEngine {
       }
     },
   };
+}
+
+/** The driver is large, and many an API never needs it. */
+async function open(connection: Connection): Promise<HiveSession> {
+  const { openHive } = await import("../operators/clients/hive.ts");
+  return openHive(connection);
 }
 
 /** What begins a query. Of these only WITH and FROM can go on to write. */

@@ -1,34 +1,39 @@
-/** All groups of commands, in the order in which `--help` lists them. */
-import { approvalCommands } from "./commands/approvals.ts";
-import { backfillCommands } from "./commands/backfills.ts";
-import { catalogCommands } from "./commands/catalog.ts";
-import { connectionCommands } from "./commands/connections.ts";
-import { dagCommands } from "./commands/dags.ts";
-import { databaseCommands } from "./commands/database.ts";
-import { engineCommands } from "./commands/engines.ts";
-import { notificationCommands } from "./commands/notifications.ts";
-import { platformCommands } from "./commands/platform.ts";
-import { poolCommands } from "./commands/pools.ts";
-import { processCommands } from "./commands/processes.ts";
-import { runCommands } from "./commands/runs.ts";
-import { sqlCommand } from "./commands/sql.ts";
-import { variableCommands } from "./commands/variables.ts";
+/** All groups of commands. What a command needs is loaded when it is asked for: a process holds in memory what it uses. */
 import type { CommandGroup } from "./program.ts";
 
-/** See {@link CommandGroup}. */
-export const commandGroups: readonly CommandGroup[] = [
-  platformCommands,
-  dagCommands,
-  runCommands,
-  approvalCommands,
-  notificationCommands,
-  backfillCommands,
-  poolCommands,
-  catalogCommands,
-  connectionCommands,
-  variableCommands,
-  sqlCommand,
-  engineCommands,
-  processCommands,
-  databaseCommands,
+/** A group, and the names of the commands it adds to the program. */
+export interface LazyGroup {
+  readonly commands: readonly string[];
+  load(): Promise<CommandGroup>;
+}
+
+/** In the order in which `--help` lists them. */
+export const commandGroups: readonly LazyGroup[] = [
+  {
+    commands: ["start", "up", "login", "users", "tokens", "feed", "reset"],
+    load: async () => (await import("./commands/platform.ts")).platformCommands,
+  },
+  { commands: ["dags"], load: async () => (await import("./commands/dags.ts")).dagCommands },
+  { commands: ["runs", "tasks"], load: async () => (await import("./commands/runs.ts")).runCommands },
+  { commands: ["approvals"], load: async () => (await import("./commands/approvals.ts")).approvalCommands },
+  { commands: ["notifications"], load: async () => (await import("./commands/notifications.ts")).notificationCommands },
+  { commands: ["backfills"], load: async () => (await import("./commands/backfills.ts")).backfillCommands },
+  { commands: ["pools"], load: async () => (await import("./commands/pools.ts")).poolCommands },
+  { commands: ["catalog"], load: async () => (await import("./commands/catalog.ts")).catalogCommands },
+  { commands: ["connections"], load: async () => (await import("./commands/connections.ts")).connectionCommands },
+  { commands: ["variables"], load: async () => (await import("./commands/variables.ts")).variableCommands },
+  { commands: ["sql"], load: async () => (await import("./commands/sql.ts")).sqlCommand },
+  { commands: ["engines"], load: async () => (await import("./commands/engines.ts")).engineCommands },
+  {
+    commands: ["scheduler", "worker", "api"],
+    load: async () => (await import("./commands/processes.ts")).processCommands,
+  },
+  { commands: ["db"], load: async () => (await import("./commands/database.ts")).databaseCommands },
 ];
+
+/** The group of the command that the arguments name; all groups where they name none of ours. */
+export function loadGroups(args: readonly string[]): Promise<CommandGroup[]> {
+  const command = args.find((argument) => !argument.startsWith("-"));
+  const own = commandGroups.filter(({ commands }) => commands.some((name) => name === command));
+  return Promise.all((own.length > 0 ? own : commandGroups).map((group) => group.load()));
+}

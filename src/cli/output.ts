@@ -77,3 +77,8 @@ export function printError(error: unknown, detail: "short" | "verbose"): number 
   else say("  → Run the command again with --verbose, and report what it says.");
   return EXIT.failed;
 }
+
+/** A line of a long-running process, with its time, on stderr. */
+export function logLine(text: string): void {
+  say(`${new Date().toISOString()} ${text}`);
+}

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BuildFailure, build, type OnResolveArgs, type Plugin, type PluginBuild } from "esbuild";
+import { type BuildFailure, build, type OnResolveArgs, type Plugin, type PluginBuild, stop } from "esbuild";
 import { QflowError } from "../errors.ts";
 import { INSTALLED, installedUrl } from "./installation.ts";
 
@@ -45,7 +45,14 @@ const DYNAMIC_REQUIRE = "Dynamic require of";
 const WITH_REQUIRE =
   'import { createRequire as __qflowRequire } from "node:module"; const require = __qflowRequire(import.meta.url); ';
 
+/** The process of esbuild is ended when it had nothing to do for so long; the next build starts another. */
+const REST_AFTER_MS = 60_000;
+let building = 0;
+let rest: NodeJS.Timeout | undefined;
+
 async function buildModule(file: string, folder: string) {
+  clearTimeout(rest);
+  building++;
   try {
     return await build({
       entryPoints: [file],
@@ -67,6 +74,8 @@ async function buildModule(file: string, folder: string) {
     });
   } catch (error) {
     throw buildError(file, folder, error as BuildFailure);
+  } finally {
+    if (--building === 0) rest = setTimeout(() => void stop(), REST_AFTER_MS).unref();
   }
 }
 

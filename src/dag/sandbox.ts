@@ -12,11 +12,13 @@ export interface SandboxOptions {
   readonly timeLimitMs?: number;
   /** Megabytes; 512 unless set. */
   readonly memoryLimitMb?: number;
+  /** Milliseconds after which a child that nothing needs is ended; a minute unless set. */
+  readonly restAfterMs?: number;
   /** The whole environment of the children; empty unless set. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Evaluates bundles, one at a time, in a warm child that is replaced after any harm. */
+/** Evaluates bundles, one at a time, in a warm child that is replaced after any harm, and ended when it has nothing to do. */
 export interface Sandbox {
   /** What the bundle of the DAG file `file` (absolute path) declares. Never rejects because of what is in the bundle. */
   evaluate(file: string, code: string): Promise<Evaluation>;
@@ -29,6 +31,7 @@ const MAIN = fileURLToPath(
 );
 /** Modules are never unloaded: a child is replaced after this many. */
 const EVALUATIONS_PER_CHILD = 300;
+const REST_AFTER_MS = 60_000;
 /** What Node itself needs beside the heap. */
 const BASE_MEMORY_MB = 128;
 const MEMORY_LOOK_MS = 50;
@@ -39,18 +42,22 @@ export function openSandbox(options: SandboxOptions = {}): Sandbox {
   let child: ChildProcess | null = null;
   let used = 0;
   let last: Promise<unknown> = Promise.resolve();
+  let rest: NodeJS.Timeout | undefined;
 
   const replace = (): void => {
+    clearTimeout(rest);
     child?.kill("SIGKILL");
     child = null;
     used = 0;
   };
   const evaluateNow = async (file: string, code: string): Promise<Evaluation> => {
+    clearTimeout(rest);
     if (child === null || child.exitCode !== null || child.signalCode !== null)
       child = startChild(limits.memoryLimitMb, options.env ?? {});
     await started(child);
     const response = await ask(child, { id: used++, file, code }, limits);
     if (response.tainted || used >= EVALUATIONS_PER_CHILD) replace();
+    else rest = setTimeout(replace, options.restAfterMs ?? REST_AFTER_MS).unref();
     return response.evaluation;
   };
   return {

@@ -3,8 +3,6 @@ import { connect } from "node:net";
 import type { Connection } from "../dag/operator.ts";
 import { messageOf } from "../errors.ts";
 import { openDatabase } from "../metadata/database.ts";
-import { openFtp } from "./clients/ftp.ts";
-import { openHive } from "./clients/hive.ts";
 
 /** What a try found out, in a sentence without secrets. */
 export interface ConnectionVerdict {
@@ -17,10 +15,12 @@ const TIMEOUT_MS = 10_000;
 /** Kind to a try that throws when it does not work; what it did, in words. */
 const TRIES: Readonly<Record<string, (connection: Connection) => Promise<string>>> = {
   ftp: async (connection) => {
+    const { openFtp } = await import("./clients/ftp.ts");
     (await openFtp(connection, AbortSignal.timeout(TIMEOUT_MS))).close();
     return "logged in";
   },
   hive2: async (connection) => {
+    const { openHive } = await import("./clients/hive.ts");
     await (await openHive(connection)).close();
     return "opened a session";
   },

@@ -103,8 +103,10 @@ export class Attempts {
     for (let failures = 1; active.stopping === null; failures++) {
       try {
         const path = await this.#parts.bundles.pathOf(task.bundleHash);
-        if (active.stopping === null) this.#parts.functions.run(task, path);
-        else break;
+        if (active.stopping !== null) break;
+        this.#parts.functions.run(task, path);
+        // Should this process be killed, the host ends what the task has started.
+        this.#parts.operators.prewarm();
         return;
       } catch (error) {
         this.#parts.warn(`bundle ${task.bundleHash}: ${String(error)}`);

@@ -24,6 +24,8 @@ export interface Executor {
   /** Gets ready ahead of the first attempt. */
   prewarm(): void;
   run(task: ClaimedTask, bundlePath: string | null): void;
+  /** Ends processes when no attempt has needed one for so long; the next attempt starts them again. */
+  rest(idleMs: number): void;
   /** Runs the kill ladder of one attempt; `ended` follows. An unknown attempt is ignored. */
   stop(attemptId: string, reason: StopReason): void;
   /** Ends every process; resolves when they are gone. */

@@ -60,6 +60,7 @@ function childEnvironment(config: Config, marker: string): Record<string, string
   return {
     ...config.environment,
     [WORKER_MARKER]: marker,
-    NODE_COMPILE_CACHE: join(config.home, "tmp", "compile-cache"),
+    // A process that is killed when it is no longer needed keeps what it has compiled as soon as it is ready.
+    NODE_COMPILE_CACHE: join(config.cacheDir, "compiled"),
   };
 }

@@ -4,12 +4,13 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { flushCompileCache } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import { resolveTokens } from "../dag/tokens.ts";
 import { type Database, openDatabase } from "../metadata/database.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
 import { announcesItself, loadOperator } from "../operators/registry.ts";
-import { prewarmSpark } from "../operators/spark/warm-pool.ts";
+import { holdsDrivers, prewarmSpark } from "../operators/spark/warm-pool.ts";
 import { outliveReaders } from "../processes/closed-output.ts";
 import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
 import { buildOperatorContext } from "./operator-context.ts";
@@ -92,11 +93,13 @@ function onMessage(message: ToChild<HostInit>): void {
     const current = () => attempt.getStore() ?? null;
     captureConsole(log, { log: "stdout", info: "stdout", debug: "debug", warn: "warn", error: "error" }, current);
     send({ type: "ready" });
+    setImmediate(flushCompileCache);
     // The first application that needs it would meet the same failure, and tell it in its log.
     if (message.config.sparkStart === "eager") prewarmSpark(message.config).catch(() => {});
   } else if (message.type === "secrets") secrets = message.secrets;
   else if (message.type === "run") void run(message.task);
   else if (message.type === "stop") stop(message.attemptId, message.reason);
+  else if (message.type === "rest" && running.size === 0 && !holdsDrivers(init.config)) send({ type: "idle" });
 }
 
 async function onOrphaned(): Promise<void> {

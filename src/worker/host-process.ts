@@ -50,6 +50,7 @@ export class HostProcess implements Executor {
   #child: Child | null = null;
   /** What this child was told last. */
   #told: Secrets | null = null;
+  #usedAt = performance.now();
   #failures = 0;
   #stale = false;
   #closed: (() => void) | null = null;
@@ -71,6 +72,7 @@ export class HostProcess implements Executor {
   run(task: ClaimedTask): void {
     const current: Current = { task, result: null, logEnded: false, stopping: null, timer: null };
     this.#running.set(task.attemptId, current);
+    this.#usedAt = performance.now();
     // Between two hosts the attempt waits for the next one.
     if (this.#failures === 0) this.prewarm();
     this.#send(task);
@@ -88,6 +90,12 @@ export class HostProcess implements Executor {
     this.#child.send({ type: "stop", attemptId, reason } satisfies ToChild<HostInit>);
     const [stopMs, termMs] = reason === "fenced" ? [FENCED_GRACE_MS, 1000] : [STOP_GRACE_MS, TERM_GRACE_MS];
     current.timer = setTimeout(() => void this.#endProcesses(current, termMs), stopMs);
+  }
+
+  /** Asks the host whether it holds something warm; only one that does not is ended. */
+  rest(idleMs: number): void {
+    if (performance.now() - this.#usedAt < idleMs || this.#running.size > 0) return;
+    this.#child?.send({ type: "rest" } satisfies ToChild<HostInit>);
   }
 
   async close(): Promise<void> {
@@ -130,6 +138,7 @@ export class HostProcess implements Executor {
   }
 
   #onMessage(message: FromChild): void {
+    if (message.type === "idle") this.#end();
     if (message.type !== "done") return;
     const current = this.#running.get(message.attemptId);
     if (!current) return;
@@ -146,7 +155,15 @@ export class HostProcess implements Executor {
     if (current.result) this.#finish(current, { result: current.result });
   }
 
+  /** From here on it is not the host any more: what comes now gets another one. */
+  #end(): void {
+    if (this.#running.size > 0 || this.#closed) return;
+    this.#child?.signalGroup("SIGKILL");
+    this.#child = null;
+  }
+
   #onExit(child: Child, exit: ChildExit, livedMs: number): void {
+    if (this.#child !== child) return;
     this.#child = null;
     if (this.#closed) {
       this.#closed();

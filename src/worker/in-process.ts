@@ -26,6 +26,8 @@ export class InProcess implements Executor {
 
   prewarm(): void {}
 
+  rest(): void {}
+
   run(task: ClaimedTask): void {
     void this.#run(task);
   }

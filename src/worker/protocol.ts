@@ -33,12 +33,16 @@ export type ToChild<Init> =
   | { type: "secrets"; secrets: Secrets }
   | { type: "prepare"; bundlePath: string }
   | { type: "run"; task: ClaimedTask; bundlePath: string | null }
-  | { type: "stop"; attemptId: string; reason: StopReason };
+  | { type: "stop"; attemptId: string; reason: StopReason }
+  /** To the host: nothing needs it. */
+  | { type: "rest" };
 
 /** Child → worker. `unsound` = the process may hold leftovers of the attempt (a stray promise) and must not be reused. */
 export type FromChild =
   | { type: "ready" }
   | { type: "prepared" }
+  /** Answer to `rest`: it holds nothing that would be missed. */
+  | { type: "idle" }
   /** Between two attempts something of an earlier one failed. */
   | { type: "unsound" }
   | { type: "done"; attemptId: string; result: TaskResult; unsound?: true };

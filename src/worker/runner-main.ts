@@ -4,6 +4,7 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { flushCompileCache } from "node:module";
 import { loadTasks } from "../dag/load-tasks.ts";
 import type { TaskContext } from "../dag/operator.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
@@ -96,6 +97,7 @@ function onMessage(message: ToChild<RunnerInit>): void {
     log = createChildLog(message.nonce);
     captureConsole(log, { debug: "debug", warn: "warn", error: "error" }, () => running?.task.attemptId ?? null);
     send({ type: "ready" });
+    setImmediate(flushCompileCache);
   } else if (message.type === "secrets") secrets = message.secrets;
   else if (message.type === "prepare") {
     // A bundle that cannot be loaded fails the task that needs it, with its log.
@@ -104,7 +106,7 @@ function onMessage(message: ToChild<RunnerInit>): void {
       () => send({ type: "prepared" }),
     );
   } else if (message.type === "run") void run(message.task, message.bundlePath);
-  else stop(message.attemptId, message.reason);
+  else if (message.type === "stop") stop(message.attemptId, message.reason);
 }
 
 /** The worker is gone, however it died: nobody will take a result. */

@@ -10,6 +10,7 @@ export class RunnerPool implements Executor {
   readonly #size: number;
   readonly #events: ExecutorEvents;
   readonly #runners = new Set<Runner>();
+  #usedAt = performance.now();
   #closed: (() => void) | null = null;
 
   constructor(spec: RunnerSpec, size: number, events: ExecutorEvents) {
@@ -29,9 +30,16 @@ export class RunnerPool implements Executor {
   }
 
   run(task: ClaimedTask, bundlePath: string | null): void {
+    this.#usedAt = performance.now();
     const runner = this.#idle() ?? this.#start();
     runner.run(task, bundlePath);
     this.prewarm();
+  }
+
+  rest(idleMs: number): void {
+    const runners = [...this.#runners];
+    if (performance.now() - this.#usedAt < idleMs || !runners.every((runner) => runner.isIdle)) return;
+    for (const runner of runners) runner.kill();
   }
 
   stop(attemptId: string, reason: StopReason): void {

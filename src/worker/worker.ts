@@ -39,6 +39,8 @@ export interface Worker {
   readonly workerId: string;
   /** Process ids of its children, for those who watch it. */
   readonly pids: { readonly host: readonly number[]; readonly runners: readonly number[] };
+  /** Ends children that no attempt has needed for so long, as it does by itself after five minutes; the next attempt starts them again. */
+  rest(idleMs: number): void;
   /** Claims nothing more, lets attempts end or hands them back, ends its children. A second call with `now` hurries the first. */
   stop(mode: StopMode): Promise<void>;
 }
@@ -47,6 +49,8 @@ const OPERATOR_SLOTS = 256;
 /** Between TERM and KILL of what operators left running when the worker stops. */
 const LEFTOVER_MS = 5000;
 const SWEEP_EVERY_MS = 30_000;
+/** Runners and host that nothing has needed for so long are ended. */
+const REST_AFTER_MS = 300_000;
 /** How long a stopping worker waits for its listener to end. */
 const FAREWELL_MS = 5000;
 
@@ -64,6 +68,8 @@ class RunningWorker implements Worker {
   readonly #marker: Awaited<ReturnType<typeof workerMarker>>;
   readonly #warn: (message: string) => void;
   readonly #core: WorkerCore;
+  /** Whether what the last processes may have left has been looked for. */
+  #swept = true;
   #sweeper: NodeJS.Timeout | null = null;
   #stopListening: () => Promise<void> = async () => {};
   #stopping: Promise<void> | null = null;
@@ -115,17 +121,32 @@ class RunningWorker implements Worker {
     const left = await sweepDeadWorkers(this.#config.environment[INSTANCE_MARKER] ?? "");
     if (left > 0) this.#warn(`ended ${left} processes that a dead worker had left`);
     await this.#core.session.start();
-    this.#core.executors.functions.prewarm();
-    this.#core.executors.operators.prewarm();
+    // Everything else starts with the first attempt; a Spark driver takes longer than anybody wants to wait.
+    if (this.#config.sparkStart === "eager") this.#core.executors.operators.prewarm();
     this.#stopListening = listen(this.#database, "qflow_work", () => this.#core.onWake());
     this.#core.claims.start();
-    this.#sweeper = setInterval(() => void this.#sweep(), SWEEP_EVERY_MS).unref();
+    this.#sweeper = setInterval(() => void this.#tidy(), SWEEP_EVERY_MS).unref();
+  }
+
+  rest(idleMs: number): void {
+    const { functions, operators } = this.#core.executors;
+    functions.rest(idleMs);
+    operators.rest(idleMs);
   }
 
   stop(mode: StopMode): Promise<void> {
     if (mode === "now") this.#hurry.resolve();
     this.#stopping ??= this.#stop();
     return this.#stopping;
+  }
+
+  /** Leftovers come from attempts, and where nothing has run since the last round there are none. */
+  async #tidy(): Promise<void> {
+    const { host, runners } = this.pids;
+    if (this.#swept && host.length + runners.length === 0) return;
+    this.#swept = host.length + runners.length === 0;
+    await this.#sweep();
+    this.rest(REST_AFTER_MS);
   }
 
   async #sweep(): Promise<void> {

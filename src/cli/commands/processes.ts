@@ -1,22 +1,15 @@
 /** `qflow scheduler | worker | api`: the processes of a platform. */
+import { flushCompileCache } from "node:module";
 import type { Command } from "commander";
-import { startApi } from "../../api/server.ts";
-import { type Config, loadConfig } from "../../config.ts";
-import { messageOf, type QflowError } from "../../errors.ts";
-import { type Database, openDatabase } from "../../metadata/database.ts";
+import { loadConfig } from "../../config.ts";
+import type { QflowError } from "../../errors.ts";
+import { openDatabase } from "../../metadata/database.ts";
 import { watchInstallation } from "../../metadata/installation.ts";
 import { migrate } from "../../metadata/migrate.ts";
-import { retentionPolicy } from "../../metadata/retention.ts";
-import { findConnection } from "../../metadata/secrets/find-connection.ts";
 import { withRetry } from "../../metadata/transient.ts";
-import { startSender } from "../../notifications/index.ts";
-import { startScheduler } from "../../scheduler/index.ts";
-import { runWorker } from "../../worker/index.ts";
-import { keepDagsStored } from "../dag-loader.ts";
-import { say } from "../output.ts";
+import { logLine } from "../output.ts";
+import type { ProcessParts } from "../processes/parts.ts";
 import { type CommandContext, wholeNumber } from "../program.ts";
-import { untilSignal } from "../signals.ts";
-import { ensureWebClient } from "../web-client.ts";
 import { withPostgres } from "../with-engines.ts";
 
 /** Connections of each process to the database, and how long it lets a statement take and wait for a lock, in milliseconds. */
@@ -34,22 +27,30 @@ export function processCommands(program: Command, context: () => CommandContext)
   program
     .command("scheduler")
     .description("create runs, fire timers, rescue lost work; keeps the DAGs of the folder loaded")
-    .action(() => withProcessDatabase(context(), "scheduler", runScheduler));
+    .action(async () => {
+      const { runScheduler } = await import("../processes/scheduler.ts");
+      await withProcessDatabase(context(), "scheduler", runScheduler);
+    });
   program
     .command("worker")
     .description("claim and run tasks; TERM drains, a second TERM stops now")
     .option("--queues <names>", "only tasks of these queues, separated by commas (QFLOW_QUEUES)")
     .option("--slots <n>", "task functions at once (QFLOW_RUNNERS)", wholeNumber("--slots"))
     .option("--drain <seconds>", "how long TERM waits for what runs (QFLOW_DRAIN)", wholeNumber("--drain"))
-    .action((options: WorkerCommandOptions) =>
-      withProcessDatabase(workerContext(context(), options), "worker", (database, config, outdated) =>
+    .action(async (options: WorkerCommandOptions) => {
+      const { runWorker } = await import("../../worker/main.ts");
+      await withProcessDatabase(workerContext(context(), options), "worker", ({ database, config, outdated }) =>
         runWorker({ database, config, warn: logLine, stopWhen: outdated }),
-      ),
-    );
+      );
+    });
   program
     .command("api")
     .description("serve the web UI and the HTTP API")
     .action(async () => {
+      const [{ ensureWebClient }, { runApi }] = await Promise.all([
+        import("../web-client.ts"),
+        import("../processes/api.ts"),
+      ]);
       await ensureWebClient();
       await withProcessDatabase(context(), "api", runApi);
     });
@@ -72,6 +73,9 @@ function workerContext({ env }: CommandContext, { queues, slots, drain }: Worker
   return { config: loadConfig(said), env: said };
 }
 
+/** When a process has loaded what it needs: then the compiled code is kept for the next one, however this one ends. */
+const SETTLED_MS = 10_000;
+
 type ProcessName = "scheduler" | "worker" | "api";
 
 /**
@@ -81,7 +85,7 @@ type ProcessName = "scheduler" | "worker" | "api";
 function withProcessDatabase(
   context: CommandContext,
   name: ProcessName,
-  work: (database: Database, config: Config, outdated: Promise<void>) => Promise<void>,
+  work: (parts: ProcessParts) => Promise<void>,
 ): Promise<void> {
   return withPostgres(context, async (url) => {
     const database = openDatabase(url, { ...LIMITS[name], applicationName: `qflow-${name}` });
@@ -100,49 +104,12 @@ function withProcessDatabase(
           outdated.resolve();
         },
       });
-      await work(database, context.config, outdated.promise);
+      setTimeout(flushCompileCache, SETTLED_MS).unref();
+      await work({ database, config: context.config, outdated: outdated.promise });
       if (refusal) throw refusal;
     } finally {
       await unwatch();
       await database.close();
     }
   });
-}
-
-async function runScheduler(database: Database, config: Config, outdated: Promise<void>): Promise<void> {
-  const stopped = untilSignal();
-  const scheduler = await startScheduler(database, {
-    warn: logLine,
-    retention: retentionPolicy(config.retention),
-    connection: (id) => findConnection(database, config, id),
-  });
-  const sender = startSender({
-    database,
-    connection: (id) => findConnection(database, config, id),
-    baseUrl: `http://${config.host}:${config.port}`,
-    warn: logLine,
-  });
-  const dags = await keepDagsStored(database, config, logLine);
-  logLine("the scheduler runs");
-  await Promise.race([stopped, outdated]);
-  await dags.close();
-  await sender.stop();
-  await scheduler.stop();
-}
-
-async function runApi(database: Database, config: Config, outdated: Promise<void>): Promise<void> {
-  const stopped = untilSignal();
-  const api = await startApi({
-    database,
-    config,
-    hive: config.connections.hive_default ?? null,
-    report: (error) => logLine(error instanceof Error ? (error.stack ?? error.message) : messageOf(error)),
-  });
-  logLine(`the API listens on ${api.url}`);
-  await Promise.race([stopped, outdated]);
-  await api.close();
-}
-
-function logLine(text: string): void {
-  say(`${new Date().toISOString()} ${text}`);
 }

@@ -62,6 +62,11 @@ export class WarmPool {
     );
   }
 
+  /** Whether a driver runs or is about to. */
+  get isEmpty(): boolean {
+    return this.#all.size + this.#starting === 0;
+  }
+
   /** Ends all drivers. */
   async close(): Promise<void> {
     await Promise.all([...this.#all].map((driver) => this.#retire(driver)));
@@ -118,6 +123,11 @@ export function warmPoolOf(config: Config): WarmPool {
   const pool = pools.get(config) ?? new WarmPool(config);
   pools.set(config, pool);
   return pool;
+}
+
+/** Whether a process with these settings has warm drivers, which would end with it. */
+export function holdsDrivers(config: Config): boolean {
+  return pools.get(config)?.isEmpty === false;
 }
 
 /**
