@@ -30,17 +30,54 @@ export async function obtain(artifact: Artifact, folder: string, fetch: Fetch, p
   const stopWatching = watchSize(draft, artifact.bytes, bar);
   try {
     const { output } = await fetch(draft);
-    const fetched = join(draft, artifact.file);
-    if (!(await exists(fetched))) throw unavailable(artifact, lastLines(output, 3));
-    const found = await sha256(fetched);
-    if (found !== artifact.sha256) throw wrong(artifact, found);
-    await rename(fetched, path);
+    await rename(await verified(artifact, draft, output), path);
     bar.finish();
     return path;
   } finally {
     stopWatching();
     await rm(draft, { recursive: true, force: true });
   }
+}
+
+/**
+ * Fetches artifacts in one go into `folder`, which appears with all of them, verified, or not at all. Call it under the installation lock
+ * only. Throws DOWNLOAD_FAILED.
+ */
+export async function obtainSet(
+  title: string,
+  artifacts: readonly Artifact[],
+  folder: string,
+  fetch: Fetch,
+  progress: Progress,
+): Promise<void> {
+  const draft = `${folder}.part`;
+  const complete = `${folder}.new`;
+  for (const left of [draft, complete]) await rm(left, { recursive: true, force: true });
+  await mkdir(draft, { recursive: true });
+  await mkdir(complete);
+  const total = artifacts.reduce((sum, { bytes }) => sum + bytes, 0);
+  const bar = progress.begin(`Downloading ${title}`, total);
+  const stopWatching = watchSize(draft, total, bar);
+  try {
+    const { output } = await fetch(draft);
+    for (const artifact of artifacts) {
+      await rename(await verified(artifact, draft, output), join(complete, artifact.file));
+    }
+    await rename(complete, folder);
+    bar.finish();
+  } finally {
+    stopWatching();
+    for (const left of [draft, complete]) await rm(left, { recursive: true, force: true });
+  }
+}
+
+/** The path of what was fetched. Throws DOWNLOAD_FAILED when it is not there, or is something else. */
+async function verified(artifact: Artifact, folder: string, said: string): Promise<string> {
+  const fetched = join(folder, artifact.file);
+  if (!(await exists(fetched))) throw unavailable(artifact, lastLines(said, 3));
+  const found = await sha256(fetched);
+  if (found !== artifact.sha256) throw wrong(artifact, found);
+  return fetched;
 }
 
 /** Removes what a killed download left. Call it under the installation lock only. */
@@ -76,11 +113,11 @@ export function requirement(artifact: PythonArtifact): string {
   return `${artifact.name}==${artifact.version} --hash=sha256:${artifact.sha256}\n`;
 }
 
-/** Fetches with Ivy. `java` is the program, `sparkJars` the folder that holds Ivy's jar. */
-export function fetchWithIvy(artifact: JavaArtifact, java: string, sparkJars: string, env: ToolEnv): Fetch {
+/** Fetches with Ivy, all at once. `java` is the program, `sparkJars` the folder that holds Ivy's jar. */
+export function fetchWithIvy(artifacts: readonly JavaArtifact[], java: string, sparkJars: string, env: ToolEnv): Fetch {
   return async (folder) => {
     const description = join(folder, "ivy.xml");
-    await writeFile(description, ivyDescription(artifact));
+    await writeFile(description, ivyDescription(artifacts));
     const pattern = join(folder, "[artifact]-[revision](-[classifier]).[ext]");
     const args = ["-cp", `${sparkJars}/*`, `-Divy.default.ivy.user.dir=${folder}`, "org.apache.ivy.Main"];
     args.push("-cache", join(folder, "cache"), "-ivy", description, "-confs", "default", "-retrieve", pattern);
@@ -88,17 +125,21 @@ export function fetchWithIvy(artifact: JavaArtifact, java: string, sparkJars: st
   };
 }
 
-function ivyDescription(artifact: JavaArtifact): string {
-  const classifier = artifact.classifier ? ` m:classifier="${artifact.classifier}"` : "";
+function ivyDescription(artifacts: readonly JavaArtifact[]): string {
   return `<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven">
   <info organisation="qflow" module="engines"/>
   <configurations><conf name="default"/></configurations>
   <dependencies>
-    <dependency org="${artifact.organisation}" name="${artifact.name}" rev="${artifact.revision}" transitive="false" conf="default->default">
-      <artifact name="${artifact.name}" type="${artifact.type}" ext="${artifact.type}"${classifier}/>
-    </dependency>
-  </dependencies>
+${artifacts.map(ivyDependency).join("")}  </dependencies>
 </ivy-module>
+`;
+}
+
+function ivyDependency({ organisation, name, revision, type, classifier }: JavaArtifact): string {
+  const which = classifier ? ` m:classifier="${classifier}"` : "";
+  return `    <dependency org="${organisation}" name="${name}" rev="${revision}" transitive="false" conf="default->default">
+      <artifact name="${name}" type="${type}" ext="${type}"${which}/>
+    </dependency>
 `;
 }
 

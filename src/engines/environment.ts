@@ -30,6 +30,9 @@ export function engineEnvironment(
   if (!config.connections.hive_default) {
     env.QFLOW_CONN_HIVE_DEFAULT = `hive2://127.0.0.1:${state.ports.hive.port}/default`;
   }
+  if (!config.connections.kafka_default && state.ports.kafka) {
+    env.QFLOW_CONN_KAFKA_DEFAULT = `kafka://127.0.0.1:${state.ports.kafka.port}`;
+  }
   if (installation === null) return env;
   return {
     ...env,

@@ -6,11 +6,32 @@ import { messageOf, QflowError } from "../errors.ts";
 import { readJson, writePrivate } from "./files.ts";
 import { isFree } from "./ports.ts";
 
-/** The engines of a home. `hive` is the Spark Thrift Server, which speaks HiveServer2's protocol. */
-export const ENGINE_NAMES = ["postgres", "hive", "ftp"] as const;
+/** The engines of every platform. `hive` is the Spark Thrift Server, which speaks HiveServer2's protocol. */
+export const CORE_ENGINES = ["postgres", "hive", "ftp"] as const;
+
+/** All engines, in the order in which they are started; they are stopped the other way round. */
+export const ENGINE_NAMES = ["postgres", "kafka", "hive", "ftp"] as const;
 
 /** One of {@link ENGINE_NAMES}. */
 export type EngineName = (typeof ENGINE_NAMES)[number];
+
+/** Ports beside the one of an engine's own name, by which clients know it. */
+const FURTHER_PORTS = {
+  postgres: [],
+  kafka: ["kafkaController"],
+  hive: [],
+  ftp: [],
+} as const satisfies Record<EngineName, readonly string[]>;
+
+/** A port that a home has chosen. */
+export type PortName = EngineName | (typeof FURTHER_PORTS)[EngineName][number];
+
+/** The ports of an engine, its own first. */
+export function portsOf(name: EngineName): readonly PortName[] {
+  return [name, ...FURTHER_PORTS[name]];
+}
+
+const PORT_NAMES = ENGINE_NAMES.flatMap(portsOf);
 
 const portSchema = z.object({
   port: z.number().int().min(1).max(65535),
@@ -19,7 +40,9 @@ const portSchema = z.object({
 });
 
 const enginesSchema = z.object({
-  ports: z.object({ postgres: portSchema, hive: portSchema, ftp: portSchema }),
+  ports: z
+    .partialRecord(z.enum(PORT_NAMES), portSchema)
+    .and(z.object({ postgres: portSchema, hive: portSchema, ftp: portSchema })),
   passwords: z.object({ postgres: z.string(), metastore: z.string(), ftp: z.string() }),
 });
 
@@ -60,19 +83,32 @@ export async function openHome(home: string): Promise<HomeState> {
   return { ...state, id: instance.id };
 }
 
-/** Chooses another port for an engine whose port is taken and that has never been reachable; a published one is kept. */
-export async function settlePort(home: string, state: HomeState, name: EngineName): Promise<HomeState> {
-  const { port, published } = state.ports[name];
-  if (published || (await isFree(port))) return state;
-  const others = new Set(Object.values(state.ports).map((entry) => entry.port));
-  return save(home, { ...state, ports: { ...state.ports, [name]: await newPort(others) } });
+/** The chosen port. Throws INTERNAL when none has been. */
+export function portOf(state: EnginesState, name: PortName): number {
+  const entry = state.ports[name];
+  if (entry) return entry.port;
+  throw new QflowError("INTERNAL", `no port has been chosen for ${name}`);
 }
 
-/** Notes that an engine has been reachable: from now on its port is kept. */
-export async function publishPort(home: string, state: HomeState, name: EngineName): Promise<HomeState> {
-  const entry = state.ports[name];
-  if (entry.published) return state;
-  return save(home, { ...state, ports: { ...state.ports, [name]: { ...entry, published: true } } });
+/**
+ * Chooses ports for an engine that has none yet, and others for one whose ports are taken and that has never been reachable; published
+ * ones are kept.
+ */
+export async function settlePorts(home: string, state: HomeState, engine: EngineName): Promise<HomeState> {
+  const ports = { ...state.ports };
+  for (const name of portsOf(engine)) {
+    const entry = ports[name];
+    if (entry && (entry.published || (await isFree(entry.port)))) continue;
+    ports[name] = await newPort(new Set(Object.values(ports).map(({ port }) => port)));
+  }
+  return save(home, { ...state, ports });
+}
+
+/** Notes that an engine has been reachable: from now on its ports are kept. */
+export async function publishPorts(home: string, state: HomeState, engine: EngineName): Promise<HomeState> {
+  const ports = { ...state.ports };
+  for (const name of portsOf(engine)) ports[name] = { port: portOf(state, name), published: true };
+  return save(home, { ...state, ports });
 }
 
 async function save(home: string, state: HomeState): Promise<HomeState> {

@@ -97,7 +97,7 @@ async function install(config: InstallConfig, machine: Machine, progress: Progre
   const java = join(machine.javaHome, "bin/java");
   await mkdir(join(folder, "jars"));
   for (const artifact of ENGINES_LOCK.java) {
-    const fetch = fetchWithIvy(artifact, java, join(where.output.trim(), "jars"), config.downloadEnvironment);
+    const fetch = fetchWithIvy([artifact], java, join(where.output.trim(), "jars"), config.downloadEnvironment);
     const path = await obtain(artifact, downloads, fetch, progress);
     if (artifact.type === "jar") await cp(path, join(folder, "jars", artifact.file));
     else await unpackSchema(path, join(folder, "hive-schema"), config);

@@ -31,17 +31,29 @@ export interface EnginesLock {
   readonly java: readonly JavaArtifact[];
   /** Scripts of the metastore's schema, in the order in which they are applied. */
   readonly hiveSchema: readonly string[];
+  /** Jars that only some installations need. */
+  readonly jarSets: Readonly<Record<JarSetName, readonly JavaArtifact[]>>;
 }
+
+/** `kafka` = the broker, `sparkKafka` = Spark's connector to it, `hadoop` = HDFS and YARN, `yarn` = what YARN needs beyond that. */
+export type JarSetName = "kafka" | "sparkKafka" | "hadoop" | "yarn";
 
 const LOCK_FILE = join(import.meta.dirname, "../../engines.lock.json");
 
-const text = readFileSync(LOCK_FILE, "utf8");
-
 /** The pinned artifacts. */
-export const ENGINES_LOCK = JSON.parse(text) as EnginesLock;
+export const ENGINES_LOCK = JSON.parse(readFileSync(LOCK_FILE, "utf8")) as EnginesLock;
 
-/** Names an installation of exactly these artifacts. */
-export const ENGINES_LOCK_ID = createHash("sha256").update(text).digest("hex").slice(0, 12);
+/** Names an installation of exactly what every platform has: sets of jars that come and go beside it leave it as it is. */
+export const ENGINES_LOCK_ID = idOf({ ...ENGINES_LOCK, jarSets: undefined });
+
+/** Names an installation of exactly these jars. */
+export function jarSetId(name: JarSetName): string {
+  return idOf(ENGINES_LOCK.jarSets[name]);
+}
+
+function idOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 12);
+}
 
 /** SHA-256 of a file, in hexadecimal digits. */
 export async function sha256(path: string): Promise<string> {

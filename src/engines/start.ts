@@ -3,25 +3,35 @@ import { mkdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { QflowError } from "../errors.ts";
-import { type Engine, makeEngine } from "./engine.ts";
-import { databaseServer, engineEnvironment, feedFolder, QFLOW_DATABASE } from "./environment.ts";
-import { ftpAnswers, startFtpServer } from "./ftp-server.ts";
-import { hiveAnswers } from "./hive-health.ts";
-import { startHiveServer } from "./hive-server.ts";
-import { ENGINE_NAMES, type EngineName, type HomeState, openHome, publishPort, settlePort } from "./home.ts";
-import { type Installation, installEngines } from "./install.ts";
+import { BLUEPRINTS } from "./blueprints.ts";
+import { type Engine, makeEngine, type OnStarted } from "./engine.ts";
+import { databaseServer, engineEnvironment, QFLOW_DATABASE } from "./environment.ts";
+import {
+  CORE_ENGINES,
+  ENGINE_NAMES,
+  type EngineName,
+  type HomeState,
+  openHome,
+  publishPorts,
+  settlePorts,
+} from "./home.ts";
+import type { Installation } from "./install.ts";
+import { installFor } from "./install-for.ts";
+import { jarSetFiles } from "./jar-sets.ts";
 import { prepareMetastore } from "./metastore.ts";
-import { answers, ensureDatabase, postgresUrl, startPostgres } from "./postgres.ts";
+import { ensureDatabase, postgresUrl } from "./postgres.ts";
 import { sweepInstance } from "./process.ts";
 import { type ProcessLock, tryLock } from "./process-lock.ts";
 import type { Progress } from "./progress.ts";
-import { sparkConfDir, writeSparkConf } from "./spark-conf.ts";
+import { writeSparkConf } from "./spark-conf.ts";
 import { type EngineEvent, type Supervision, superviseEngines } from "./supervise.ts";
 
 /** How the engines are started. */
 export interface StartOptions {
-  /** Which ones; the others can follow with `ensure`. Default: all. */
+  /** Which ones. Default: those of every platform. */
   readonly names?: readonly EngineName[];
+  /** Those that follow with `ensure`: their addresses are known from the start. */
+  readonly later?: readonly EngineName[];
   readonly progress: Progress;
   readonly onEvent: (event: EngineEvent) => void;
 }
@@ -29,8 +39,8 @@ export interface StartOptions {
 /** Engines that run under our supervision. */
 export interface RunningEngines {
   /**
-   * Starts those that do not run yet, and PostgreSQL, which all lean on; resolves when they are ready. Installs what they need;
-   * once something is installed, Spark drivers of other processes have their metastore and configuration, too.
+   * Starts those that do not run yet, and PostgreSQL where one leans on it; resolves when they are ready. Installs what they need;
+   * once something beside Kafka is installed, Spark drivers of other processes have their metastore and configuration, too.
    */
   ensure(names: readonly EngineName[]): Promise<void>;
   /** Environment for schedulers, workers and the API; holds passwords. */
@@ -38,6 +48,9 @@ export interface RunningEngines {
   /** Ends what was started here, and every process that carries this home's marker. */
   stop(): Promise<void>;
 }
+
+/** Engines that lean on no other, and that Spark is not prepared for. */
+const ALONE: ReadonlySet<EngineName> = new Set(["kafka"]);
 
 const STRAY_PATIENCE_MS = 5_000;
 const LARGEST_LOG_BYTES = 20 * 1024 * 1024;
@@ -62,8 +75,9 @@ export async function startEngines(config: Config, options: StartOptions): Promi
   const house = new EngineHouse(config, options, lock, await openHome(config.home));
   try {
     await sweepInstance(house.instance, STRAY_PATIENCE_MS);
-    await house.settlePorts();
-    await house.ensure(options.names ?? ENGINE_NAMES);
+    const names = options.names ?? CORE_ENGINES;
+    await house.settlePorts([...CORE_ENGINES, ...names, ...(options.later ?? [])]);
+    await house.ensure(names);
     return house;
   } catch (error) {
     await house.stop();
@@ -95,19 +109,28 @@ class EngineHouse implements RunningEngines {
   }
 
   /** All ports are fixed before any is told to anybody. */
-  async settlePorts(): Promise<void> {
-    for (const name of ENGINE_NAMES) this.#state = await settlePort(this.#config.home, this.#state, name);
+  async settlePorts(names: readonly EngineName[]): Promise<void> {
+    for (const name of new Set(names)) this.#state = await settlePorts(this.#config.home, this.#state, name);
   }
 
   async ensure(names: readonly EngineName[]): Promise<void> {
     if (names.some((name) => name !== "postgres")) {
-      this.#installation ??= await installEngines(this.#config, this.#options.progress);
+      this.#installation = await installFor(this.#config, names, this.#options.progress);
     }
+    const needsPostgres = names.some((name) => !ALONE.has(name));
+    // Nothing of Spark has to do with the engines that stand alone: they start meanwhile.
+    await Promise.all([
+      ...names.filter((name) => ALONE.has(name)).map((name) => this.#run(name)),
+      needsPostgres ? this.#ensureCore(names.filter((name) => !ALONE.has(name))) : null,
+    ]);
+  }
+
+  async #ensureCore(names: readonly EngineName[]): Promise<void> {
     await this.#run("postgres");
     if (this.#installation) this.#spark ??= this.#prepareSpark(this.#installation);
     await this.#spark;
     // Spark and the FTP server have nothing to do with each other.
-    await Promise.all(names.filter((name) => name !== "postgres").map((name) => this.#run(name)));
+    await Promise.all(names.map((name) => this.#run(name)));
   }
 
   environment(): Record<string, string> {
@@ -143,7 +166,7 @@ class EngineHouse implements RunningEngines {
   /** One after another: each writes the whole file. */
   #publish(name: EngineName): Promise<void> {
     this.#published = this.#published.then(async () => {
-      this.#state = await publishPort(this.#config.home, this.#state, name);
+      this.#state = await publishPorts(this.#config.home, this.#state, name);
     });
     return this.#published;
   }
@@ -152,47 +175,33 @@ class EngineHouse implements RunningEngines {
   async #prepareSpark({ jars, hiveSchema }: Installation): Promise<void> {
     const { passwords, ports } = this.#state;
     const { home, lakeDir } = this.#config;
+    const connector = ports.kafka ? jarSetFiles(this.#config, "sparkKafka") : [];
     const metastorePassword = passwords.metastore;
     await prepareMetastore({
       url: (database) => this.#url(database),
       password: metastorePassword,
       scripts: hiveSchema,
     });
-    await writeSparkConf({ home, lakeDir, jars, postgresPort: ports.postgres.port, metastorePassword });
+    await writeSparkConf({
+      home,
+      lakeDir,
+      jars: [...jars, ...connector],
+      postgresPort: ports.postgres.port,
+      metastorePassword,
+    });
   }
 
   #make(name: EngineName): Engine {
-    const runDir = join(this.#config.home, "run");
-    const logFile = this.#logFile(name);
-    const { home, cacheDir, environment } = this.#config;
-    const common = { logFile, instance: this.instance, environment };
-    const launches: Record<EngineName, Parameters<typeof makeEngine>[0]> = {
-      postgres: {
-        name,
-        launch: (onStarted) =>
-          startPostgres({ ...common, onStarted, cacheDir, dataDir: join(home, "pg"), ...databaseServer(this.#state) }),
-        health: () => answers(databaseServer(this.#state)),
-      },
-      hive: {
-        name,
-        launch: (onStarted) => {
-          const confDir = sparkConfDir(home);
-          const port = this.#state.ports.hive.port;
-          return startHiveServer({ ...common, onStarted, installation: this.#installed(), confDir, port });
-        },
-        health: () => hiveAnswers(this.#state.ports.hive.port),
-      },
-      ftp: {
-        name,
-        launch: (onStarted) => {
-          const { python } = this.#installed();
-          const login = { port: this.#state.ports.ftp.port, password: this.#state.passwords.ftp };
-          return startFtpServer({ ...common, ...login, onStarted, python, runDir, root: feedFolder(this.#config) });
-        },
-        health: () => ftpAnswers(this.#state.ports.ftp.port, this.#state.passwords.ftp),
-      },
-    };
-    return makeEngine(launches[name], runDir);
+    const blueprint = BLUEPRINTS[name];
+    const launch = (onStarted: OnStarted) =>
+      blueprint.launch({
+        config: this.#config,
+        state: this.#state,
+        installation: () => this.#installed(),
+        logFile: this.#logFile(name),
+        onStarted,
+      });
+    return makeEngine({ name, launch, health: () => blueprint.health(this.#state) }, join(this.#config.home, "run"));
   }
 
   async #stopAll(): Promise<void> {

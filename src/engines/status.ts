@@ -3,13 +3,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config.ts";
 import { endProcesses } from "../processes/ending.ts";
+import { BLUEPRINTS } from "./blueprints.ts";
 import { runningProcess } from "./engine.ts";
-import { databaseServer, engineEnvironment, feedFolder } from "./environment.ts";
-import { FTP_USER, ftpAnswers } from "./ftp-server.ts";
-import { hiveAnswers } from "./hive-health.ts";
+import { engineEnvironment } from "./environment.ts";
 import { ENGINE_NAMES, type EngineName, type HomeState, readHome } from "./home.ts";
 import { findInstallation } from "./install.ts";
-import { answers, POSTGRES_USER } from "./postgres.ts";
 import { checkMachine } from "./prerequisites.ts";
 import { sweepInstance } from "./process.ts";
 import { lockOwner } from "./process-lock.ts";
@@ -47,29 +45,17 @@ export async function engineStatus(config: Config): Promise<EnginesStatus> {
 
 async function statusOf(config: Config, state: HomeState | null, name: EngineName): Promise<EngineStatus> {
   const log = join(config.home, "log", `${name}.log`);
-  if (state === null) return { name, state: "stopped", pid: null, address: null, log };
+  // An engine that was never wanted here has no port.
+  if (state?.ports[name] === undefined) return { name, state: "stopped", pid: null, address: null, log };
   const running = await runningProcess(join(config.home, "run"), name);
-  const health = running !== null && (await healthOf(state, name)) ? "ready" : "unresponsive";
+  const health = running !== null && (await BLUEPRINTS[name].health(state)) ? "ready" : "unresponsive";
   return {
     name,
     state: running === null ? "stopped" : health,
     pid: running?.pid ?? null,
-    address: addressOf(config, state, name),
+    address: BLUEPRINTS[name].address(config, state),
     log,
   };
-}
-
-function healthOf(state: HomeState, name: EngineName): Promise<boolean> {
-  if (name === "postgres") return answers(databaseServer(state));
-  if (name === "hive") return hiveAnswers(state.ports.hive.port);
-  return ftpAnswers(state.ports.ftp.port, state.passwords.ftp);
-}
-
-function addressOf(config: Config, state: HomeState, name: EngineName): string {
-  const { port } = state.ports[name];
-  if (name === "postgres") return `postgres://${POSTGRES_USER}@127.0.0.1:${port}/qflow`;
-  if (name === "hive") return `jdbc:hive2://127.0.0.1:${port}/default`;
-  return `ftp://${FTP_USER}@127.0.0.1:${port}/ (${feedFolder(config)})`;
 }
 
 /**

@@ -2,7 +2,7 @@ import { stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { openHome, publishPort, readHome, settlePort } from "../../src/engines/home.ts";
+import { openHome, publishPorts, readHome, settlePorts } from "../../src/engines/home.ts";
 import { temporaryFolder } from "./support/processes.ts";
 
 async function occupy(t: ExecutionContext, port: number): Promise<void> {
@@ -31,11 +31,11 @@ test("a taken port is chosen anew until it has been published, then kept", async
   const home = await temporaryFolder(t);
   const first = await openHome(home);
   await occupy(t, first.ports.hive.port);
-  const second = await settlePort(home, first, "hive");
+  const second = await settlePorts(home, first, "hive");
   t.not(second.ports.hive.port, first.ports.hive.port);
-  const published = await publishPort(home, second, "hive");
+  const published = await publishPorts(home, second, "hive");
   await occupy(t, published.ports.hive.port);
-  t.deepEqual((await settlePort(home, published, "hive")).ports, published.ports);
+  t.deepEqual((await settlePorts(home, published, "hive")).ports, published.ports);
   t.deepEqual(await readHome(home), published);
 });
 

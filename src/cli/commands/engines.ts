@@ -1,9 +1,12 @@
 /** `qflow engines install|start|stop|status`. */
 import type { Command } from "commander";
 import {
+  CORE_ENGINES,
+  ENGINE_GROUPS,
   type EngineStatus,
   engineStatus,
-  installEngines,
+  enginesFor,
+  installFor,
   progressOn,
   startEngines,
   stopEngines,
@@ -20,23 +23,29 @@ const COLUMNS: Column<EngineStatus>[] = [
   { heading: "log", cell: (engine) => engine.log },
 ];
 
+const GROUPS = Object.keys(ENGINE_GROUPS).join(", ");
+
 /** Registers the commands. */
 export function engineCommands(program: Command, context: () => CommandContext): void {
   const engines = program
     .command("engines")
-    .description("the embedded PostgreSQL, Spark, Hive metastore, HiveServer2 and FTP server");
+    .description(
+      "the embedded PostgreSQL, Spark, Hive metastore, HiveServer2 and FTP server; Kafka, HDFS and YARN when named",
+    );
   engines
-    .command("install")
-    .description("fetch what is missing into the cache")
-    .action(async () => {
-      await installEngines(context().config, progressOn(process.stderr));
+    .command("install [engines...]")
+    .description(`fetch what is missing into the cache; also ${GROUPS} when named`)
+    .action(async (names: string[]) => {
+      const { config } = context();
+      await installFor(config, enginesFor(config, names), progressOn(process.stderr));
       say("The engines are installed.");
     });
   engines
-    .command("start")
-    .description("run the engines of this QFLOW_HOME until Ctrl-C")
-    .action(async () => {
+    .command("start [engines...]")
+    .description(`run the engines of this QFLOW_HOME, or only those named (also ${GROUPS}), until Ctrl-C`)
+    .action(async (names: string[]) => {
       const running = await startEngines(context().config, {
+        names: names.length === 0 ? CORE_ENGINES : enginesFor(context().config, names),
         progress: progressOn(process.stderr),
         onEvent: (event) => say(`${event.engine}: ${event.kind}${event.detail ? ` (${event.detail})` : ""}`),
       });

@@ -1,0 +1,107 @@
+/** How each engine is made, asked after and addressed. */
+import { join } from "node:path";
+import type { Config } from "../config.ts";
+import type { OnStarted } from "./engine.ts";
+import { databaseServer, feedFolder } from "./environment.ts";
+import { FTP_USER, ftpAnswers, startFtpServer } from "./ftp-server.ts";
+import { hiveAnswers } from "./hive-health.ts";
+import { startHiveServer } from "./hive-server.ts";
+import { type EngineName, type HomeState, portOf } from "./home.ts";
+import type { Installation } from "./install.ts";
+import { jarSetFiles } from "./jar-sets.ts";
+import { startKafka } from "./kafka.ts";
+import { kafkaAnswers } from "./kafka-health.ts";
+import type { JarSetName } from "./lockfile.ts";
+import { answers, POSTGRES_USER, startPostgres } from "./postgres.ts";
+import { sparkConfDir } from "./spark-conf.ts";
+
+/** What an engine is started with. */
+export interface LaunchContext {
+  readonly config: Config;
+  readonly state: HomeState;
+  /** Throws INTERNAL for an engine that is started before anything is installed. */
+  installation(): Installation;
+  readonly logFile: string;
+  readonly onStarted: OnStarted;
+}
+
+/** What is known of one engine. */
+export interface Blueprint {
+  /** Jars that are installed for it. */
+  readonly jarSets: readonly JarSetName[];
+  /** Starts it; resolves when it is ready. */
+  launch(context: LaunchContext): Promise<unknown>;
+  /** Whether it answers a request of its protocol. Never rejects. */
+  health(state: HomeState): Promise<boolean>;
+  /** Ready to be given to a client, without a password. */
+  address(config: Config, state: HomeState): string;
+}
+
+const postgres: Blueprint = {
+  jarSets: [],
+  launch: ({ config, state, ...context }) =>
+    startPostgres({
+      ...processOptions(config, state, context),
+      cacheDir: config.cacheDir,
+      dataDir: join(config.home, "pg"),
+      ...databaseServer(state),
+    }),
+  health: (state) => answers(databaseServer(state)),
+  address: (_config, state) => `postgres://${POSTGRES_USER}@127.0.0.1:${portOf(state, "postgres")}/qflow`,
+};
+
+const hive: Blueprint = {
+  jarSets: [],
+  launch: ({ config, state, ...context }) =>
+    startHiveServer({
+      ...processOptions(config, state, context),
+      installation: context.installation(),
+      confDir: sparkConfDir(config.home),
+      port: portOf(state, "hive"),
+    }),
+  health: (state) => hiveAnswers(portOf(state, "hive")),
+  address: (_config, state) => `jdbc:hive2://127.0.0.1:${portOf(state, "hive")}/default`,
+};
+
+const ftp: Blueprint = {
+  jarSets: [],
+  launch: ({ config, state, ...context }) =>
+    startFtpServer({
+      ...processOptions(config, state, context),
+      python: context.installation().python,
+      port: portOf(state, "ftp"),
+      password: state.passwords.ftp,
+      runDir: join(config.home, "run"),
+      root: feedFolder(config),
+    }),
+  health: (state) => ftpAnswers(portOf(state, "ftp"), state.passwords.ftp),
+  address: (config, state) => `ftp://${FTP_USER}@127.0.0.1:${portOf(state, "ftp")}/ (${feedFolder(config)})`,
+};
+
+const kafka: Blueprint = {
+  jarSets: ["kafka", "sparkKafka"],
+  launch: ({ config, state, ...context }) =>
+    startKafka(
+      {
+        folder: join(config.home, "kafka"),
+        port: portOf(state, "kafka"),
+        controllerPort: portOf(state, "kafkaController"),
+        jars: jarSetFiles(config, "kafka"),
+      },
+      { ...processOptions(config, state, context), javaHome: context.installation().javaHome },
+    ),
+  health: (state) => kafkaAnswers(portOf(state, "kafka")),
+  address: (_config, state) => `kafka://127.0.0.1:${portOf(state, "kafka")}`,
+};
+
+/** All engines. */
+export const BLUEPRINTS: Readonly<Record<EngineName, Blueprint>> = { postgres, kafka, hive, ftp };
+
+/** What the process of every engine gets. */
+function processOptions(
+  { environment }: Config,
+  { id }: HomeState,
+  { logFile, onStarted }: Pick<LaunchContext, "logFile" | "onStarted">,
+) {
+  return { logFile, onStarted, instance: id, environment };
+}
