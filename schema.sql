@@ -490,7 +490,7 @@ create table notification (
   key text not null,
   event text not null,
   channel text not null,
-  dag_id text not null,
+  dag_id text,
   payload jsonb not null,
   state text not null default 'pending'::text,
   attempts integer not null default 0,
@@ -499,6 +499,7 @@ create table notification (
   error text,
   created_at timestamp with time zone not null default now(),
   ended_at timestamp with time zone,
+  service_id text,
   constraint notification_key_key UNIQUE (key),
   constraint notification_pkey PRIMARY KEY (id),
   constraint notification_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'dead'::text])))
@@ -542,6 +543,118 @@ create table scheduler (
   looked_at timestamp with time zone not null default now(),
   look_ms integer not null default 0,
   constraint scheduler_pkey PRIMARY KEY (scheduler_id)
+);
+
+create table service (
+  service_id text not null,
+  file text not null,
+  active boolean not null default true,
+  paused boolean not null default true,
+  version_id bigint,
+  queue text not null,
+  owner text,
+  doc text,
+  tags text[] not null default '{}'::text[],
+  program_hash text not null,
+  restarts_wanted integer not null default 0,
+  attempt_number integer not null default 0,
+  attempt_id uuid,
+  failures integer not null default 0,
+  restart_at timestamp with time zone,
+  fenced_until timestamp with time zone,
+  fenced_host text,
+  lagging_since timestamp with time zone,
+  told_failing boolean not null default false,
+  told_lagging boolean not null default false,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint service_pkey PRIMARY KEY (service_id),
+  constraint service_version_id_fkey FOREIGN KEY (version_id) REFERENCES service_version(id)
+);
+
+create table service_attempt (
+  attempt_id uuid not null default uuidv7(),
+  service_id text not null,
+  number integer not null,
+  token uuid not null default gen_random_uuid(),
+  version_id bigint not null,
+  program_hash text not null,
+  restarts_wanted integer not null,
+  worker_id uuid not null,
+  host_id text not null,
+  state text not null default 'starting'::text,
+  reason text,
+  pid integer,
+  started_at timestamp with time zone not null default now(),
+  ready_at timestamp with time zone,
+  seen_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  error jsonb,
+  report integer not null default 0,
+  batches bigint not null default 0,
+  rows_total bigint not null default 0,
+  progress jsonb,
+  progress_at timestamp with time zone,
+  constraint service_attempt_pkey PRIMARY KEY (attempt_id),
+  constraint service_attempt_service_id_fkey FOREIGN KEY (service_id) REFERENCES service(service_id) ON DELETE CASCADE,
+  constraint service_attempt_service_id_number_key UNIQUE (service_id, number),
+  constraint service_attempt_state_check CHECK ((state = ANY (ARRAY['starting'::text, 'running'::text, 'draining'::text, 'stopped'::text, 'failed'::text, 'lost'::text]))),
+  constraint service_attempt_version_id_fkey FOREIGN KEY (version_id) REFERENCES service_version(id)
+);
+
+create table service_event (
+  service_id text not null,
+  dataset text not null,
+  partition text not null,
+  attempt_id uuid not null,
+  due_at timestamp with time zone not null,
+  announcements bigint not null default 0,
+  rows bigint not null default 0,
+  constraint service_event_pkey PRIMARY KEY (service_id, dataset, partition),
+  constraint service_event_service_id_fkey FOREIGN KEY (service_id) REFERENCES service(service_id) ON DELETE CASCADE
+);
+
+create table service_log (
+  attempt_id uuid not null,
+  first_line integer not null,
+  line_count integer not null,
+  bytes integer not null,
+  codec text not null,
+  data bytea not null,
+  at timestamp with time zone not null default now(),
+  constraint service_log_attempt_id_fkey FOREIGN KEY (attempt_id) REFERENCES service_attempt(attempt_id) ON DELETE CASCADE,
+  constraint service_log_codec_check CHECK ((codec = ANY (ARRAY['plain'::text, 'zstd'::text]))),
+  constraint service_log_pkey PRIMARY KEY (attempt_id, first_line)
+);
+
+create table service_progress (
+  service_id text not null,
+  at timestamp with time zone not null default clock_timestamp(),
+  attempt_number integer not null,
+  batch bigint not null,
+  rows bigint not null,
+  batch_ms double precision,
+  input_rate double precision,
+  processed_rate double precision,
+  lag bigint,
+  event_time timestamp with time zone,
+  constraint service_progress_pkey PRIMARY KEY (service_id, at, batch),
+  constraint service_progress_service_id_fkey FOREIGN KEY (service_id) REFERENCES service(service_id) ON DELETE CASCADE
+);
+
+create table service_version (
+  id bigint not null generated always as identity,
+  service_id text not null,
+  number integer not null,
+  spec jsonb not null,
+  spec_hash text not null,
+  bundle_hash text not null,
+  created_at timestamp with time zone not null default now(),
+  constraint service_version_bundle_hash_fkey FOREIGN KEY (bundle_hash) REFERENCES bundle(hash),
+  constraint service_version_pkey PRIMARY KEY (id),
+  constraint service_version_service_id_fkey FOREIGN KEY (service_id) REFERENCES service(service_id) ON DELETE CASCADE,
+  constraint service_version_service_id_number_key UNIQUE (service_id, number),
+  constraint service_version_service_id_spec_hash_key UNIQUE (service_id, spec_hash)
 );
 
 create table setting (
@@ -809,6 +922,14 @@ CREATE INDEX lineage_run_job ON public.lineage_run USING btree (job_id, event_at
 CREATE INDEX notification_due ON public.notification USING btree (next_at) WHERE (state = 'pending'::text);
 CREATE INDEX notification_ended ON public.notification USING btree (ended_at) WHERE (state = 'sent'::text);
 CREATE INDEX notification_state ON public.notification USING btree (state, id DESC);
+CREATE INDEX service_attempt_ended ON public.service_attempt USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+CREATE INDEX service_attempt_worker ON public.service_attempt USING btree (worker_id) WHERE (state = ANY (ARRAY['starting'::text, 'running'::text, 'draining'::text]));
+CREATE INDEX service_event_due ON public.service_event USING btree (due_at);
+CREATE INDEX service_lagging ON public.service USING btree (lagging_since) WHERE ((lagging_since IS NOT NULL) AND (NOT told_lagging));
+CREATE INDEX service_log_at ON public.service_log USING brin (at) WITH (pages_per_range='16', autosummarize='on');
+CREATE INDEX service_progress_at ON public.service_progress USING brin (at) WITH (pages_per_range='16', autosummarize='on');
+CREATE INDEX service_version_bundle ON public.service_version USING btree (bundle_hash);
+CREATE INDEX service_waiting ON public.service USING btree (queue) WHERE (active AND (NOT paused) AND (attempt_id IS NULL));
 CREATE INDEX task_attempt_deadline ON public.task_attempt USING btree (deadline_at) WHERE ((state = 'running'::text) AND (deadline_at IS NOT NULL));
 CREATE INDEX task_attempt_fenced ON public.task_attempt USING btree (worker_id, ended_at) WHERE fenced;
 CREATE INDEX task_attempt_live ON public.task_attempt USING btree (worker_id) WHERE (state = 'running'::text);
@@ -837,6 +958,7 @@ CREATE INDEX worker_live ON public.worker USING btree (host_id) WHERE (state = A
 CREATE INDEX xcom_blob_use ON public.xcom USING btree (blob_hash) WHERE (blob_hash IS NOT NULL);
 CREATE UNIQUE INDEX catalog_job_task ON public.catalog_job USING btree (dag_id, task_id) WHERE (dag_id IS NOT NULL);
 CREATE UNIQUE INDEX dag_run_tick ON public.dag_run USING btree (dag_id, logical_date) WHERE (kind = 'scheduled'::text);
+CREATE UNIQUE INDEX service_attempt_live ON public.service_attempt USING btree (service_id) WHERE (state = ANY (ARRAY['starting'::text, 'running'::text, 'draining'::text]));
 
 -- triggers
 CREATE TRIGGER connection_changes AFTER INSERT OR DELETE OR UPDATE ON public.connection FOR EACH STATEMENT EXECUTE FUNCTION count_secret_change();

@@ -33,7 +33,7 @@ export const ERROR_CODES = {
     retry: "fatal",
     remedy: "Declare the same DAG on every load: no clock, chance or outside state.",
   },
-  DAG_DUPLICATE: { retry: "fatal", remedy: "Give one of the two DAGs another id." },
+  DAG_DUPLICATE: { retry: "fatal", remedy: "Give one of the two another id." },
   PARAMS_INVALID: { retry: "fatal", remedy: "Correct the run's params: the DAG's page shows what it takes." },
   REFERENCE_UNRESOLVED: { retry: "fatal", remedy: "Check the run's params and what the upstream task returned." },
   // execution

@@ -37,6 +37,8 @@ export async function keepDagsStored(
       const report = await storeVersions(database, files.map(storable));
       for (const dagId of report.changed) say(`new version of ${dagId}`);
       for (const dagId of report.deactivated) say(`${dagId} is in no file any more`);
+      for (const serviceId of report.services.changed) say(`new version of service ${serviceId}`);
+      for (const serviceId of report.services.removed) say(`service ${serviceId} is in no file any more`);
       for (const file of report.broken) say(`import error in ${file}`);
       for (const one of await poolWarnings(database, report.changed)) say(`DAG ${one.dagId}: ${poolWarningText(one)}`);
     },
@@ -59,6 +61,6 @@ function markedSandbox({ environment }: Config): Sandbox {
 
 function storable(file: LoadedFile): LoadedDagFile {
   if (file.error) return { file: file.path, error: file.error };
-  if (file.bundle) return { file: file.path, bundle: file.bundle, dags: file.dags };
+  if (file.bundle) return { file: file.path, bundle: file.bundle, dags: file.dags, services: file.services };
   throw new Error(`${file.path} has neither a bundle nor an error`);
 }

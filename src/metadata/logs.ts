@@ -11,7 +11,8 @@ const LINE_LIMIT = 65_536;
 /** States of an attempt in which more lines may come. */
 const UNENDED = new Set(["running", "deferred", "up_for_reschedule"]);
 
-interface ChunkRow {
+/** A stored chunk of lines. */
+export interface ChunkRow {
   readonly first_line: number;
   readonly codec: string;
   readonly data: Buffer;
@@ -37,7 +38,8 @@ export async function appendLog(sql: Sql, chunks: readonly LogAppend[]): Promise
   );
 }
 
-function encodeChunk(chunk: LogAppend): unknown[] {
+/** Attempt, token, first line, number of lines, bytes, codec and data of a chunk, as it is stored. */
+export function encodeChunk(chunk: LogAppend): unknown[] {
   const lines = chunk.lines.map((line) => [line.at, line.level, cut(line.text)]);
   const plain = Buffer.from(JSON.stringify(lines));
   const compress = plain.length > PLAIN_BYTES;
@@ -66,7 +68,8 @@ export async function readLog(sql: Sql, attemptId: string, fromLine: number, lim
   return { lines, nextLine, complete: !UNENDED.has(attempt.rows[0]?.state ?? "") && nextLine < last };
 }
 
-function decodeChunk(row: ChunkRow): (LogLine & { line: number })[] {
+/** The lines of a chunk. */
+export function decodeChunk(row: ChunkRow): (LogLine & { line: number })[] {
   const plain = row.codec === "zstd" ? zstdDecompressSync(row.data) : row.data;
   const lines = JSON.parse(plain.toString("utf8")) as [string, LogLine["level"], string][];
   return lines.map(([at, level, text], i) => ({ line: row.first_line + i, at, level, text }));

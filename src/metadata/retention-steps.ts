@@ -1,7 +1,7 @@
 /** What retention removes, step by step: of each, what is old, found by an index and removed by its key. */
 
-/** Which setting says how long a step keeps what it removes; `unused` = an hour after its last use. */
-export type Keeps = "runs" | "audit" | "lineage" | "unused";
+/** Which setting says how long a step keeps what it removes; `unused` = an hour after its last use, `services` = two weeks. */
+export type Keeps = "runs" | "audit" | "lineage" | "unused" | "services";
 
 /** One step. `old` selects the keys of what can go, oldest first; `$1` is the time to keep, in seconds. */
 export interface RetentionStep {
@@ -116,11 +116,44 @@ export const RETENTION_STEPS: readonly RetentionStep[] = [
         and not exists (select from dag_run r where r.version_id = v.id)`,
   },
   {
+    name: "service_progress",
+    keeps: "services",
+    table: "service_progress",
+    key: "(service_id, at, batch)",
+    old: `select service_id, at, batch from service_progress where at < ${BEFORE}`,
+  },
+  {
+    name: "service_logs",
+    keeps: "services",
+    table: "service_log",
+    key: "(attempt_id, first_line)",
+    old: `select attempt_id, first_line from service_log where at < ${BEFORE}`,
+  },
+  {
+    // The newest one of a service stays: it says how that ended.
+    name: "service_attempts",
+    keeps: "services",
+    table: "service_attempt",
+    key: "attempt_id",
+    old: `select a.attempt_id from service_attempt a join service s using (service_id)
+      where a.ended_at < ${BEFORE} and a.number < s.attempt_number`,
+  },
+  {
+    name: "service_versions",
+    keeps: "services",
+    table: "service_version",
+    key: "id",
+    old: `select v.id from service_version v join service s using (service_id)
+      where v.created_at < ${BEFORE} and v.id is distinct from s.version_id
+        and not exists (select from service_attempt a where a.version_id = v.id)`,
+  },
+  {
     name: "bundles",
     keeps: "unused",
     table: "bundle",
     key: "hash",
-    old: `select b.hash from bundle b where b.used_at < ${BEFORE} and not exists (select from dag_version v where v.bundle_hash = b.hash)`,
+    old: `select b.hash from bundle b where b.used_at < ${BEFORE} and not exists (select from dag_version v where v.bundle_hash = b.hash)
+      and not exists (select from service_version v where v.bundle_hash = b.hash)`,
     still: `used_at < ${BEFORE}`,
   },
 ];

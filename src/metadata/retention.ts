@@ -37,6 +37,7 @@ const BATCH = 5_000;
 const INSTANCES = 2_000;
 const LEASE_SECONDS = 120;
 const UNUSED_MS = 3_600_000;
+const SERVICES_MS = 14 * 86_400_000;
 /** Of the partitions' name space: nobody else makes or removes partitions meanwhile. */
 const PARTITION_LOCK = 7_101_005;
 
@@ -201,6 +202,7 @@ async function removeBatch(sql: Sql, step: RetentionStep, keep: number): Promise
 }
 
 function keepOf(keeps: Keeps, policy: RetentionPolicy): number | null {
+  if (keeps === "services") return SERVICES_MS;
   return keeps === "unused" ? UNUSED_MS : policy[keeps];
 }
 

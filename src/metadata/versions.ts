@@ -2,9 +2,12 @@
 import { createHash } from "node:crypto";
 import { canonicalJson } from "../dag/canonical-json.ts";
 import { datasetsIn } from "../dag/datasets.ts";
+import type { ServiceSpec } from "../dag/service-spec.ts";
 import type { DagSpec, Json } from "../dag/spec.ts";
+import { QflowError } from "../errors.ts";
 import { type StoredBundle, storeBundle } from "./bundles.ts";
 import type { Database, Sql } from "./database.ts";
+import { dropServices, serviceElsewhere, storeServices } from "./services/deploy.ts";
 import { taskDefRows } from "./task-defs.ts";
 import { wakeWith } from "./wake.ts";
 
@@ -20,7 +23,12 @@ export interface ImportProblem {
 
 /** One DAG file as the dag room found it. */
 export type LoadedDagFile =
-  | { readonly file: string; readonly bundle: StoredBundle; readonly dags: readonly DagSpec[] }
+  | {
+      readonly file: string;
+      readonly bundle: StoredBundle;
+      readonly dags: readonly DagSpec[];
+      readonly services?: readonly ServiceSpec[];
+    }
   | { readonly file: string; readonly error: ImportProblem };
 
 /** What {@link storeVersions} changed. */
@@ -29,6 +37,8 @@ export interface StoreReport {
   readonly changed: string[];
   /** DAGs that no file holds any more. */
   readonly deactivated: string[];
+  /** Services that have a new version now, and those that no file holds any more. */
+  readonly services: { readonly changed: string[]; readonly removed: string[] };
   /** Files with an import error. */
   readonly broken: string[];
 }
@@ -44,16 +54,20 @@ export async function storeVersions(
   present: readonly string[] = files.map(({ file }) => file),
 ): Promise<StoreReport> {
   const deactivated = await database.transaction((sql) => dropAbsent(sql, present));
+  const services = { changed: [] as string[], removed: await dropServices(database, present) };
   const changed: string[] = [];
   const broken: string[] = [];
   for (const file of files) {
     const result = await database.transaction((sql) => storeFile(sql, file));
     changed.push(...result.changed);
     deactivated.push(...result.deactivated);
+    services.changed.push(...result.services.changed);
+    services.removed.push(...result.services.removed);
     if (result.broken) broken.push(file.file);
   }
   if (changed.length > 0) await wakeWith(database, "qflow_scheduler");
-  return { changed, deactivated, broken };
+  if (services.changed.length + services.removed.length > 0) await wakeWith(database, "qflow_work");
+  return { changed, deactivated, services, broken };
 }
 
 async function dropAbsent(sql: Sql, present: readonly string[]): Promise<string[]> {
@@ -68,16 +82,17 @@ async function dropAbsent(sql: Sql, present: readonly string[]): Promise<string[
 interface FileResult {
   readonly changed: string[];
   readonly deactivated: string[];
+  readonly services: StoreReport["services"];
   readonly broken: boolean;
 }
 
 async function storeFile(sql: Sql, file: LoadedDagFile): Promise<FileResult> {
   // One writer a file and, as ids are compared between files, one writer at all.
   await sql.query("select pg_advisory_xact_lock(7101004)");
-  const problem = "error" in file ? file.error : await duplicateIn(sql, file.file, file.dags);
+  const problem = "error" in file ? file.error : await duplicateIn(sql, file.file, file);
   if (problem !== null || "error" in file) {
     if (problem !== null) await storeProblem(sql, file.file, problem);
-    return { changed: [], deactivated: [], broken: true };
+    return { changed: [], deactivated: [], services: { changed: [], removed: [] }, broken: true };
   }
   await sql.query("delete from import_error where file = $1", [file.file]);
   await storeBundle(sql, file.bundle);
@@ -87,18 +102,27 @@ async function storeFile(sql: Sql, file: LoadedDagFile): Promise<FileResult> {
     "update dag set active = false, updated_at = now() where active and file = $1 and dag_id <> all ($2) returning dag_id",
     [file.file, file.dags.map((spec) => spec.dagId)],
   );
-  return { changed, deactivated: gone.rows.map((row) => row.dag_id), broken: false };
+  const services = await storeServices(sql, file.file, file.services ?? [], file.bundle.hash);
+  return { changed, deactivated: gone.rows.map((row) => row.dag_id), services, broken: false };
 }
 
-async function duplicateIn(sql: Sql, file: string, dags: readonly DagSpec[]): Promise<ImportProblem | null> {
+type Declared = Pick<Exclude<LoadedDagFile, { error: ImportProblem }>, "dags" | "services">;
+
+async function duplicateIn(sql: Sql, file: string, { dags, services = [] }: Declared): Promise<ImportProblem | null> {
+  const service = await serviceElsewhere(sql, file, services);
+  if (service !== null) return duplicate(`service ${service.serviceId} is already in ${service.file}`);
   const found = await sql.query<{ dag_id: string; file: string }>(
     "select dag_id, file from dag where active and file <> $1 and dag_id = any ($2) limit 1",
     [file, dags.map((spec) => spec.dagId)],
   );
   const other = found.rows[0];
   if (!other) return null;
-  const message = `DAG ${other.dag_id} is already in ${other.file}`;
-  return { code: "DAG_DUPLICATE", message, remedy: "Give one of the two DAGs another id.", line: null, column: null };
+  return duplicate(`DAG ${other.dag_id} is already in ${other.file}`);
+}
+
+function duplicate(message: string): ImportProblem {
+  const { code, remedy } = new QflowError("DAG_DUPLICATE", message);
+  return { code, message, remedy, line: null, column: null };
 }
 
 async function storeProblem(sql: Sql, file: string, problem: ImportProblem): Promise<void> {

@@ -12,6 +12,7 @@ import { revokeTimedOut } from "../metadata/rescue.ts";
 import type { RetentionPolicy } from "../metadata/retention.ts";
 import { startRuns } from "../metadata/runs.ts";
 import { endScheduler, tellLook } from "../metadata/scheduler-sessions.ts";
+import { tendServices } from "../metadata/services/work.ts";
 import { expireClocks, queueDueRetries } from "../metadata/timers.ts";
 import { backoffMs, isTransient } from "../metadata/transient.ts";
 import { wakeWith } from "../metadata/wake.ts";
@@ -161,6 +162,7 @@ export class Look {
       () => expireClocks(this.#database),
       deadlines,
       () => this.#lostWorkers(),
+      () => tendServices(this.#database),
       () => this.#partitions(),
     ];
     for (const step of steps) failed = !(await this.#attempt(step)) || failed;
