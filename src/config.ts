@@ -1,5 +1,6 @@
 /** Every setting, parsed and checked once. Nothing else reads `process.env`. */
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { Connection } from "./dag/operator.ts";
 import { QflowError } from "./errors.ts";
@@ -22,6 +23,7 @@ const schema = z.object({
   host: z.string(),
   port: z.number().int().min(0).max(65535),
   dagsDir: z.string(),
+  /** Where the lake is: an absolute folder, or `hdfs://host:port/folder` without a slash at the end. */
   lakeDir: z.string(),
   reportsDir: z.string(),
   feedDir: z.string().nullable(),
@@ -71,7 +73,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     host: env.QFLOW_HOST ?? "127.0.0.1",
     port: numberFrom(env.QFLOW_PORT, 8080),
     dagsDir: resolve(env.QFLOW_DAGS ?? "dags"),
-    lakeDir: resolve(env.QFLOW_LAKE ?? `${home}/lake`),
+    lakeDir: lakeFrom(env.QFLOW_LAKE ?? `${home}/lake`),
     reportsDir: resolve(env.QFLOW_REPORTS ?? `${home}/reports`),
     feedDir: env.QFLOW_FEED_DIR ? resolve(env.QFLOW_FEED_DIR) : null,
     feedEverySeconds: numberFrom(env.QFLOW_FEED_EVERY, 600),
@@ -107,6 +109,12 @@ function withoutEmpty(env: Record<string, string | undefined>): Record<string, s
   return Object.fromEntries(
     Object.entries(env).filter(([name, value]) => value !== "" || name.startsWith(VARIABLE_PREFIX)),
   );
+}
+
+/** A folder of HDFS stays as it is, apart from slashes at its end; anything else is a local folder, also as a `file:` URL. */
+function lakeFrom(location: string): string {
+  if (location.startsWith("hdfs://")) return location.replace(/\/+$/, "");
+  return resolve(location.startsWith("file:") ? fileURLToPath(location) : location);
 }
 
 function numberFrom(text: string | undefined, fallback: number): number {

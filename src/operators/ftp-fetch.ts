@@ -1,11 +1,12 @@
 /** Reads one remote file into the staging layer: resumed where it breaks, hashed as it lies on disk, published whole or not at all. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { copyFile, type FileHandle, link, mkdir, open, readdir, rm, stat } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { copyFile, type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
+import { basename, extname, join } from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { QflowError } from "../errors.ts";
+import type { FileStore } from "../lake/index.ts";
 import type { PendingFile } from "../metadata/file-manifest.ts";
 import type { FtpSession } from "./clients/ftp.ts";
 
@@ -140,7 +141,7 @@ export async function sha256Of(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Where a fetched file is to be published. */
+/** Where a fetched file is to be published: folder in the store, name as delivered. */
 export interface Place {
   readonly folder: string;
   readonly name: string;
@@ -148,39 +149,30 @@ export interface Place {
 }
 
 /**
- * Gives a fetched file its final name and returns it. Nothing is ever overwritten: a name that holds other content already makes room by a
- * name with the hash, and one that holds the same content (an attempt was killed right after publishing) is used as it is.
+ * Gives a fetched file its final name and returns its path in the store. Nothing is ever overwritten: a name that holds other content already
+ * makes room by a name with the hash, and one that holds the same content (an attempt was killed right after publishing) is used as it is.
  */
-export async function publishFile(fetched: Fetched, place: Place): Promise<string> {
-  await mkdir(place.folder, { recursive: true });
+export async function publishFile(store: FileStore, fetched: Fetched, place: Place): Promise<string> {
   const plain = stagedName(place.name);
   const extension = extname(plain);
   const distinct = `${basename(plain, extension)}.${fetched.sha256.slice(0, 8)}${extension}`;
   for (const name of place.version === 1 ? [plain, distinct] : [distinct]) {
-    const target = join(place.folder, name);
-    if (!(await linked(fetched, target))) continue;
-    await syncFolder(place.folder);
+    const target = `${place.folder}/${name}`;
+    if (!(await isPut(store, fetched, target))) continue;
     await rm(fetched.part, { force: true });
     return target;
   }
   throw new QflowError("INTERNAL", `staging holds other content under ${distinct}`);
 }
 
-async function linked(fetched: Fetched, target: string): Promise<boolean> {
+async function isPut(store: FileStore, fetched: Fetched, target: string): Promise<boolean> {
   try {
-    await link(fetched.part, target);
+    await store.put(fetched.part, target);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    return (await sha256Of(target)) === fetched.sha256;
+    if (!(error instanceof QflowError) || error.code !== "FILE_EXISTS") throw error;
+    return (await store.sha256(target)) === fetched.sha256;
   }
-}
-
-/** Makes a rename or link in a folder durable. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(dirname(join(folder, ".")), "r");
-  await handle.sync();
-  await handle.close();
 }
 
 /**

@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import { messageOf, QflowError } from "../errors.ts";
+import { type FileStore, isOnHdfs, openStore } from "../lake/index.ts";
 import {
   type ListedFile,
   landedFiles,
@@ -107,9 +108,11 @@ async function landAll(
   { sessions, files }: { sessions: Sessions; files: readonly PendingFile[] },
 ): Promise<void> {
   const failures: unknown[] = [];
+  const staging = openStaging(config, context);
+  if (files.length > 0) await staging.store.sweep();
   for (const file of files) {
     try {
-      await landOne(config, context, { sessions, file });
+      await landOne(config, context, { sessions, staging, file });
     } catch (error) {
       context.signal.throwIfAborted();
       context.log.error(`${file.path}: ${messageOf(error)}`);
@@ -123,23 +126,23 @@ async function landAll(
 async function landOne(
   config: IngestConfig,
   context: OperatorContext,
-  { sessions, file }: { sessions: Sessions; file: PendingFile },
+  { sessions, staging, file }: { sessions: Sessions; staging: Staging; file: PendingFile },
 ): Promise<void> {
-  const stagingDir = config.stagingDir ?? join(context.config.lakeDir, "staging");
   const fetched = await fetchFile(sessions, {
     file,
-    incomingDir: join(stagingDir, ".incoming"),
+    incomingDir: staging.incomingDir,
     token: context.attempt.token,
     signal: context.signal,
     progress: (bytes) => context.progress(`fetching ${basename(file.path)}`, bytes, file.bytes),
   });
   await context.publishPermit();
   await markFetched(context.database, file, fetched.sha256);
-  const stagedPath = await publishFile(fetched, {
-    folder: stagingFolder(stagingDir, file, context.config.timezone),
+  const path = await publishFile(staging.store, fetched, {
+    folder: stagingFolder(file, context.config.timezone),
     name: basename(file.path),
     version: file.version,
   });
+  const stagedPath = staging.store.locate(path);
   const outcome = await context.database.transaction((sql) =>
     landFile(sql, {
       fileId: file.fileId,
@@ -152,12 +155,25 @@ async function landOne(
   context.log.info(`landed ${file.path}`, { bytes: file.bytes, sha256: fetched.sha256, stagedPath });
 }
 
+/** The staging layer, and the local folder in which files are put together. */
+interface Staging {
+  readonly store: FileStore;
+  readonly incomingDir: string;
+}
+
+/** On a lake in a local folder files are put together beside their place, so that publishing is a rename. */
+function openStaging(config: IngestConfig, context: OperatorContext): Staging {
+  const location = config.stagingDir ?? `${context.config.lakeDir}/staging`;
+  const local = isOnHdfs(location) ? join(context.config.home, "tmp") : location;
+  return { store: openStore(location, context), incomingDir: join(local, ".incoming") };
+}
+
 /** `<feed>/<yyyy-mm-dd>/<hh>/batch=N`, by the file's time on the server in the platform's zone. */
-function stagingFolder(stagingDir: string, file: PendingFile, timeZone: string): string {
+function stagingFolder(file: PendingFile, timeZone: string): string {
   const time = file.ftpTime === null ? new Date() : new Date(file.ftpTime);
   const local = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" }).format(time);
   const [day = "", clock = ""] = local.split(" ");
-  return join(stagingDir, file.feed, day, clock.slice(0, 2), ...(file.batch === null ? [] : [`batch=${file.batch}`]));
+  return [file.feed, day, clock.slice(0, 2), ...(file.batch === null ? [] : [`batch=${file.batch}`])].join("/");
 }
 
 function ftpSessions(config: IngestConfig, context: OperatorContext): Sessions & { close(): void } {

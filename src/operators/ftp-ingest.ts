@@ -7,7 +7,7 @@ import { feedSchema } from "./ftp-feed.ts";
 export const ftpIngestSchema = feedSchema.extend({
   /** Only this batch; absent or null: everything under `path`, batches in ascending order. */
   batch: z.number().int().min(0).nullish(),
-  /** Local folder of the staging layer. Default: `staging` in the lake (`QFLOW_LAKE`). */
+  /** Folder of the staging layer, local or `hdfs://…`. Default: `staging` in the lake (`QFLOW_LAKE`). */
   stagingDir: z.string().min(1).optional(),
 });
 
@@ -21,7 +21,7 @@ export const landedFileSchema = z.object({
   name: z.string(),
   /** 1 for the first content under this name, 2 for the next … */
   version: z.number().int(),
-  /** Absolute path in staging. A plain path, not a URL: blanks and quotes stand as they are. */
+  /** Absolute path in staging, on HDFS with `hdfs://host:port` before it. Not encoded: blanks and quotes stand as they are. */
   path: z.string(),
   bytes: z.number().int(),
   sha256: z.string(),
