@@ -10,6 +10,7 @@ const SCRIPTS = {
   sim: ["test/simulation/main.ts"],
   guards: ["scripts/guards.ts"],
   chaos: ["test/chaos/main.ts"],
+  soak: ["test/chaos/soak.ts"],
 };
 
 const [task, ...args] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 /** A small platform to be broken: PostgreSQL as in production, schedulers and workers as processes, a proxy before the database. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -46,6 +46,12 @@ export const again = dag("again", { maxActiveRuns: 50 }, (t) => {
 export const quick = dag("quick", { maxActiveRuns: 50 }, (t) => { t.task("t", often, () => 1); });
 `;
 
+interface WorldParts {
+  readonly postgres: RunningPostgres;
+  readonly proxy: ChaosProxy;
+  readonly isKept: boolean;
+}
+
 /** Everything of one run of chaos. */
 export class World {
   readonly home: string;
@@ -54,17 +60,21 @@ export class World {
   readonly members = new Set<Member>();
   readonly #options: PostgresOptions;
   #postgres: RunningPostgres;
+  readonly #isKept: boolean;
 
-  private constructor(home: string, options: PostgresOptions, parts: { postgres: RunningPostgres; proxy: ChaosProxy }) {
+  private constructor(home: string, options: PostgresOptions, parts: WorldParts) {
     this.home = home;
+    this.#isKept = parts.isKept;
     this.#options = options;
     this.#postgres = parts.postgres;
     this.proxy = parts.proxy;
     this.db = openDatabase(parts.postgres.url("qflow"), { max: 6, applicationName: "chaos" });
   }
 
-  static async start(): Promise<World> {
-    const home = await mkdtemp(join(tmpdir(), "qflow-chaos-"));
+  /** Starts with what is in the folder, which then is kept; without one, anew in a folder of its own. */
+  static async start(folder?: string): Promise<World> {
+    const home = folder ?? (await mkdtemp(join(tmpdir(), "qflow-chaos-")));
+    if (folder) await mkdir(folder, { recursive: true });
     const options: PostgresOptions = {
       dataDir: join(home, "pg"),
       port: await freePort(),
@@ -75,7 +85,8 @@ export class World {
     };
     const postgres = await startPostgres(options);
     await ensureDatabase(postgres.url("postgres"), "qflow");
-    const world = new World(home, options, { postgres, proxy: await ChaosProxy.before(options.port) });
+    const proxy = await ChaosProxy.before(options.port);
+    const world = new World(home, options, { postgres, proxy, isKept: folder !== undefined });
     await migrate(world.db);
     await deploy(world.db, DAGS);
     return world;
@@ -115,6 +126,11 @@ export class World {
         "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'qflow' and pid <> pg_backend_pid()",
       )
       .catch(() => {});
+  }
+
+  /** Process id of the database server. */
+  get postgresPid(): number {
+    return this.#postgres.identity.pid;
   }
 
   /** Makes a run; its key. Asked for until the database answers. */
@@ -182,7 +198,7 @@ export class World {
     await this.db.close();
     await this.#postgres.stop();
     // Runners of killed workers may still be on their way out.
-    await rm(this.home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+    if (!this.#isKept) await rm(this.home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 
   #url(through: "proxy" | "direct"): string {

@@ -112,12 +112,12 @@ function randomMap(common: TaskGiven, { upstream, behaviours, random }: TaskChoi
   const { id } = common;
   const kindOf = (name: string) => behaviours.get(name)?.kind;
   const list = upstream.find((name) => kindOf(name) === "list");
-  const map = upstream.find((name) => kindOf(name) === "item");
-  const over = list ?? map;
+  const over = list ?? upstream.find((name) => kindOf(name) === "item");
   if (over === undefined || !random.chance(0.8)) return null;
   behaviours.set(id, { kind: list ? random.pick(["item", "item", "flaky", "fail"]) : random.pick(["item", "flaky"]) });
-  const inputs: Record<string, string> = list ? { item: list } : {};
-  return { ...common, ...retried(1), kind: "map", operator: null, mapOver: over, inputs, rule: "all_success" };
+  const map: TaskGiven = { ...common, ...retried(1), kind: "map", operator: null, mapOver: over, rule: "all_success" };
+  // Whether one that follows another has items when a third upstream fails depends on who is faster.
+  return list ? { ...map, inputs: { item: list } } : { ...map, upstream: [over] };
 }
 
 function ordinary(id: string, { behaviours, random }: TaskChoice): Partial<TaskGiven> {
