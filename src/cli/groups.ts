@@ -10,9 +10,10 @@ export interface LazyGroup {
 /** In the order in which `--help` lists them. */
 export const commandGroups: readonly LazyGroup[] = [
   {
-    commands: ["start", "up", "login", "users", "tokens", "feed", "reset"],
+    commands: ["start", "up", "login", "users", "tokens", "reset"],
     load: async () => (await import("./commands/platform.ts")).platformCommands,
   },
+  { commands: ["feed"], load: async () => (await import("./commands/feed.ts")).feedCommands },
   { commands: ["dags"], load: async () => (await import("./commands/dags.ts")).dagCommands },
   { commands: ["runs", "tasks"], load: async () => (await import("./commands/runs.ts")).runCommands },
   { commands: ["approvals"], load: async () => (await import("./commands/approvals.ts")).approvalCommands },

@@ -1,10 +1,14 @@
-/** Generates Q Company's batch feed at any size: the format of the real one, with its dirt, the same for the same seed. */
+/** Q Company's feeds at any size: the format of the real ones, with their dirt, the same for the same seed. */
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { QflowError } from "../errors.ts";
 import { agentLines, type BatchId, branchLines, transactionLines } from "./batch.ts";
 
 export { originOf } from "./batch.ts";
+export type { EventCounts } from "./event-counts.ts";
+export { EVENT_KINDS, type EventFeed, type EventKind, eventMessage, type FeedMessage } from "./events.ts";
+export { type SendEventsOptions, type SentEvents, sendEvents } from "./send-events.ts";
+export { writeEvents } from "./write-events.ts";
 
 /** What to generate. */
 export interface FeedOptions {

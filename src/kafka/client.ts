@@ -1,4 +1,5 @@
 /** The port to Kafka on top of @platformatic/kafka: the only module that knows the library. */
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   Admin,
   type BaseOptions,
@@ -85,7 +86,22 @@ class Client implements Kafka, SendingClient {
           throw error;
         },
       );
-    return this.call(`topic ${name}`, () => making);
+    const done = await this.call(`topic ${name}`, () => making);
+    if (done === "made") await this.#known(name);
+    return done;
+  }
+
+  /** A topic that was made is known to all brokers a moment later. */
+  async #known(name: string): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.topic(name);
+        return;
+      } catch (error) {
+        if (!(error instanceof QflowError && error.code === "KAFKA_TOPIC_MISSING") || tries > RETRIES) throw error;
+        await sleep(RETRY_MS);
+      }
+    }
   }
 
   deleteTopic(name: string): Promise<void> {

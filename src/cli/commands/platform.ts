@@ -1,12 +1,11 @@
-/** `qflow start | up | login | tokens | feed | reset`: the platform as a whole. */
+/** `qflow start | up | login | tokens | reset`: the platform as a whole. */
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
-import { engineStatus, progressOn } from "../../engines/index.ts";
+import { engineStatus } from "../../engines/index.ts";
 import { QflowError } from "../../errors.ts";
-import { generateFeed } from "../../feed/index.ts";
 import { ACCESS_ROLES, type AccessRole, createLoginLink, createToken, createUser } from "../../metadata/access.ts";
 import { printFields, say } from "../output.ts";
 import { startPlatform } from "../platform/start.ts";
@@ -39,7 +38,6 @@ export function platformCommands(program: Command, context: () => CommandContext
       }),
     );
   accessCommands(program, context);
-  feedCommands(program);
   program
     .command("reset")
     .description("empty the QFLOW_HOME, after asking")
@@ -79,45 +77,6 @@ function roleFrom(text: string): AccessRole {
   const role = ACCESS_ROLES.find((one) => one === text);
   if (!role) throw new QflowError("USAGE", `"${text}" is no role; choose one of ${ACCESS_ROLES.join(", ")}`);
   return role;
-}
-
-interface FeedOptions {
-  batches: number;
-  rows: number;
-  seed: number;
-  first: number;
-  out: string;
-}
-
-function feedCommands(program: Command): void {
-  program
-    .command("feed")
-    .description("feeds to try things with")
-    .command("generate")
-    .description("batches of Q Company's three files, with all the dirt of the real ones, the same for the same seed")
-    .option("--batches <n>", "how many", wholeNumber("--batches"), 5)
-    .option("--rows <n>", "transactions in each", wholeNumber("--rows"), 1_500)
-    .option("--seed <n>", "which feed", wholeNumber("--seed"), 1)
-    .option("--first <n>", "number of the first batch", wholeNumber("--first"), 1)
-    .option("--out <folder>", "where", "feed")
-    .action(async (options: FeedOptions) => {
-      const bar = progressOn(process.stderr).begin(
-        "Generating",
-        options.batches * options.rows,
-        (rows) => `${rows.toLocaleString("en")} rows`,
-      );
-      const { batches, rows, seed, first } = options;
-      await generateFeed({
-        directory: resolve(options.out),
-        batches,
-        rows,
-        seed,
-        firstBatch: first,
-        onProgress: (done) => bar.update(done),
-      });
-      bar.finish();
-      say(`${options.batches} batches in ${resolve(options.out)}`);
-    });
 }
 
 async function reset({ config }: CommandContext, asking: "ask" | "sure"): Promise<void> {
