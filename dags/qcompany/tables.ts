@@ -1,30 +1,10 @@
 /** The tables of Q Company's lake as they have to be: what `hiveDdl` brings about, and the one place that says what a column is. */
 import type { HiveDdlConfig } from "qflow/operators";
-
-type Table = HiveDdlConfig["tables"][number];
-type Column = Table["columns"][number];
+import { type Column, columns, type Table, table } from "./table.ts";
 
 const SALES_PARTITION: Column[] = [{ name: "transaction_date", type: "date", comment: "Day of the sale" }];
 // The metastore cannot filter by a partition column that begins with an underscore, so `_file_id` stands beside it.
 const FILE_PARTITION: Column[] = [{ name: "file_id", type: "string", comment: "The same as _file_id" }];
-
-/** `name type – comment` in one line each. */
-function columns(...lines: [name: string, type: string, comment?: string][]): Column[] {
-  return lines.map(([name, type, comment]) => (comment === undefined ? { name, type } : { name, type, comment }));
-}
-
-/** A table in Parquet. Personal columns are named in its properties, where the catalog reads their class. */
-function table(
-  name: string,
-  comment: string,
-  tableColumns: Column[],
-  partitionedBy: Column[] = [],
-  pii: string[] = [],
-): Table {
-  const properties: Record<string, string> = { owner_team: "data-platform" };
-  if (pii.length > 0) properties.pii_columns = pii.join(",");
-  return { name, comment, columns: tableColumns, partitionedBy, format: "parquet", properties, repair: "never" };
-}
 
 const ARRIVAL = columns(
   ["_file_id", "string", "File version the row came with"],

@@ -1,0 +1,98 @@
+"""The topic: what the broker says of it, and where a stream goes on."""
+
+import json
+
+from py4j.protocol import Py4JJavaError
+
+# Above it Spark's own patience with a broker that is restarted.
+ANSWER_MS = 30_000
+
+
+class Gap(Exception):
+    """Messages between what was read last and what the broker still has are gone. `lost` = [{partition, from, until, why}]."""
+
+    def __init__(self, lost):
+        super().__init__("; ".join(f"partition {one['partition']}: offsets {one['from']} to {one['until']}, {one['why']}" for one in lost))
+        self.lost = lost
+
+
+class Topic:
+    """What a broker says of one topic."""
+
+    def __init__(self, spark, servers, name):
+        self._jvm = spark._jvm
+        self._servers = servers
+        self.name = name
+
+    def describe(self):
+        """{"id": …, "earliest": {partition: offset}, "latest": {…}}. Ends the job with a code when the broker or the topic is not there."""
+        properties = self._jvm.java.util.Properties()
+        properties.setProperty("bootstrap.servers", self._servers)
+        properties.setProperty("default.api.timeout.ms", str(ANSWER_MS))
+        properties.setProperty("request.timeout.ms", str(ANSWER_MS // 2))
+        admin = self._jvm.org.apache.kafka.clients.admin.AdminClient.create(properties)
+        try:
+            topics = self._jvm.java.util.Collections.singletonList(self.name)
+            description = admin.describeTopics(topics).allTopicNames().get().get(self.name)
+            partitions = [description.partitions().get(at).partition() for at in range(description.partitions().size())]
+            spec = self._jvm.org.apache.kafka.clients.admin.OffsetSpec
+            earliest = self._offsets(admin, partitions, spec.earliest())
+            return {"id": description.topicId().toString(), "earliest": earliest, "latest": self._offsets(admin, partitions, spec.latest())}
+        except Py4JJavaError as error:
+            raise self._explained(str(error.java_exception)) from None
+        finally:
+            admin.close(self._jvm.java.time.Duration.ofSeconds(5))
+
+    def _offsets(self, admin, partitions, spec):
+        asked = {self._jvm.org.apache.kafka.common.TopicPartition(self.name, partition): spec for partition in partitions}
+        request = self._jvm.java.util.HashMap()
+        for partition, wanted in asked.items():
+            request.put(partition, wanted)
+        answer = admin.listOffsets(request).all().get()
+        return {partition.partition(): answer.get(partition).offset() for partition in asked}
+
+    def _explained(self, message):
+        if "UnknownTopicOrPartition" in message:
+            return SystemExit(
+                f"KAFKA_TOPIC_MISSING: there is no topic {self.name}. Create it, or correct the name; what was read of it is kept."
+            )
+        return SystemExit(f"KAFKA_UNREACHABLE: {self._servers} does not answer ({message}). Start the broker, or correct the address.")
+
+
+def gaps(done, topic):
+    """What is lost between the offsets that were read (`done`: {"topicId", "until"}) and those that the broker has."""
+    if done["topicId"] != topic["id"]:
+        return [
+            {"partition": int(partition), "from": until, "until": None, "why": "the topic was deleted and created anew"}
+            for partition, until in done["until"].items()
+        ]
+    lost = []
+    for partition, until in done["until"].items():
+        earliest, latest = topic["earliest"].get(int(partition)), topic["latest"].get(int(partition))
+        if earliest is None:
+            lost.append({"partition": int(partition), "from": until, "until": None, "why": "the partition is gone"})
+        elif earliest > until:
+            lost.append({"partition": int(partition), "from": until, "until": earliest, "why": "removed before they were read"})
+        elif latest < until:
+            lost.append({"partition": int(partition), "from": latest, "until": until, "why": "the broker has lost what it had"})
+    return lost
+
+
+def resume(done, topic, fresh):
+    """Where to begin, by partition: after what was read; at the beginning of what is new. `fresh` = where nothing was read: earliest or latest."""
+    if done is None:
+        return dict(topic[fresh])
+    same = done["topicId"] == topic["id"]
+    begin = {}
+    for partition, earliest in topic["earliest"].items():
+        until = done["until"].get(str(partition)) if same else None
+        begin[partition] = earliest if until is None else min(max(until, earliest), topic["latest"][partition])
+    return begin
+
+
+def messages(spark, servers, name, begin, most):
+    """The stream of messages. It fails, rather than going on, when the broker lacks what it should have."""
+    offsets = json.dumps({name: {str(partition): offset for partition, offset in begin.items()}})
+    source = spark.readStream.format("kafka").option("kafka.bootstrap.servers", servers).option("subscribe", name)
+    source = source.option("startingOffsets", offsets).option("maxOffsetsPerTrigger", most)
+    return source.option("failOnDataLoss", "true").load().withColumnRenamed("timestamp", "kafka_time")
