@@ -4,11 +4,14 @@ import type { Config } from "../config.ts";
 import type { OnStarted } from "./engine.ts";
 import { databaseServer, feedFolder } from "./environment.ts";
 import { FTP_USER, ftpAnswers, startFtpServer } from "./ftp-server.ts";
+import { type HdfsOptions, type HdfsPorts, startDatanode, startNamenode } from "./hdfs.ts";
+import { hdfsAnswers, namenodeAnswers } from "./hdfs-health.ts";
 import { hiveAnswers } from "./hive-health.ts";
 import { startHiveServer } from "./hive-server.ts";
 import { type EngineName, type HomeState, portOf } from "./home.ts";
 import type { Installation } from "./install.ts";
 import { jarSetFiles } from "./jar-sets.ts";
+import type { JavaSite } from "./java.ts";
 import { startKafka } from "./kafka.ts";
 import { kafkaAnswers } from "./kafka-health.ts";
 import type { JarSetName } from "./lockfile.ts";
@@ -88,14 +91,46 @@ const kafka: Blueprint = {
         controllerPort: portOf(state, "kafkaController"),
         jars: jarSetFiles(config, "kafka"),
       },
-      { ...processOptions(config, state, context), javaHome: context.installation().javaHome },
+      javaSite(config, state, context),
     ),
   health: (state) => kafkaAnswers(portOf(state, "kafka")),
   address: (_config, state) => `kafka://127.0.0.1:${portOf(state, "kafka")}`,
 };
 
+const namenode: Blueprint = {
+  jarSets: ["hadoop"],
+  launch: ({ config, state, ...context }) =>
+    startNamenode(hdfsOptions(config, state, context.installation()), javaSite(config, state, context)),
+  health: (state) => namenodeAnswers(portOf(state, "namenodeHttp")),
+  address: (_config, state) =>
+    `hdfs://127.0.0.1:${portOf(state, "namenode")} (http://127.0.0.1:${portOf(state, "namenodeHttp")})`,
+};
+
+const datanode: Blueprint = {
+  jarSets: ["hadoop"],
+  launch: ({ config, state, ...context }) =>
+    startDatanode(hdfsOptions(config, state, context.installation()), javaSite(config, state, context)),
+  health: (state) => hdfsAnswers(hdfsPorts(state)),
+  address: (_config, state) => `http://127.0.0.1:${portOf(state, "datanodeHttp")}`,
+};
+
+function hdfsOptions(config: Config, state: HomeState, { sparkHome }: Installation): HdfsOptions {
+  const jars = jarSetFiles(config, "hadoop");
+  return { folder: join(config.home, "hdfs"), sparkHome, jars, ports: hdfsPorts(state) };
+}
+
+function hdfsPorts(state: HomeState): HdfsPorts {
+  return {
+    namenode: portOf(state, "namenode"),
+    namenodeHttp: portOf(state, "namenodeHttp"),
+    datanode: portOf(state, "datanode"),
+    datanodeHttp: portOf(state, "datanodeHttp"),
+    datanodeIpc: portOf(state, "datanodeIpc"),
+  };
+}
+
 /** All engines. */
-export const BLUEPRINTS: Readonly<Record<EngineName, Blueprint>> = { postgres, kafka, hive, ftp };
+export const BLUEPRINTS: Readonly<Record<EngineName, Blueprint>> = { postgres, kafka, namenode, datanode, hive, ftp };
 
 /** What the process of every engine gets. */
 function processOptions(
@@ -104,4 +139,8 @@ function processOptions(
   { logFile, onStarted }: Pick<LaunchContext, "logFile" | "onStarted">,
 ) {
   return { logFile, onStarted, instance: id, environment };
+}
+
+function javaSite(config: Config, state: HomeState, context: Omit<LaunchContext, "config" | "state">): JavaSite {
+  return { ...processOptions(config, state, context), javaHome: context.installation().javaHome };
 }

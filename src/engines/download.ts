@@ -1,8 +1,9 @@
 /** Fetches pinned artifacts through pip and through the Ivy that Spark carries, and keeps only what matches its checksum. */
-import { access, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { QflowError } from "../errors.ts";
 import { type CommandResult, lastLines, runCommand } from "./command.ts";
+import { exists } from "./files.ts";
 import { type Artifact, type JavaArtifact, type PythonArtifact, sha256 } from "./lockfile.ts";
 import type { Progress, ProgressBar } from "./progress.ts";
 
@@ -162,13 +163,6 @@ async function sizeOf(folder: string): Promise<number> {
       ),
     );
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function unavailable(artifact: Artifact, reason: string): QflowError {

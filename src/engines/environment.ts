@@ -1,15 +1,18 @@
 /** What the processes around the engines are told about them, as environment variables. */
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { INSTANCE_MARKER } from "../processes/markers.ts";
 import { FTP_USER } from "./ftp-server.ts";
-import type { HomeState } from "./home.ts";
+import { type HomeState, portOf } from "./home.ts";
 import type { Installation } from "./install.ts";
 import { postgresUrl } from "./postgres.ts";
 import { sparkConfDir } from "./spark-conf.ts";
 
 /** Database of qflow itself in the embedded PostgreSQL. */
 export const QFLOW_DATABASE = "qflow";
+
+const DEFAULT_NAMENODE_PORT = 8020;
 
 /**
  * Environment variables for schedulers, workers and the API. They hold passwords: hand them to child processes, never print them.
@@ -25,6 +28,8 @@ export function engineEnvironment(
     QFLOW_HOME: config.home,
     QFLOW_DATABASE_URL: config.databaseUrl ?? postgresUrl(databaseServer(state), QFLOW_DATABASE),
   };
+  // An address without a host is that of the connection: whoever reads the setting shall not have to look it up.
+  if (config.lakeDir.startsWith("hdfs://")) env.QFLOW_LAKE = lakeOf(config, state);
   const ftp = `ftp://${FTP_USER}:${encodeURIComponent(state.passwords.ftp)}@127.0.0.1:${state.ports.ftp.port}/`;
   if (!config.connections.ftp_q) env.QFLOW_CONN_FTP_Q = ftp;
   if (!config.connections.hive_default) {
@@ -32,6 +37,11 @@ export function engineEnvironment(
   }
   if (!config.connections.kafka_default && state.ports.kafka) {
     env.QFLOW_CONN_KAFKA_DEFAULT = `kafka://127.0.0.1:${state.ports.kafka.port}`;
+  }
+  if (!config.connections.hdfs_default && state.ports.namenode) {
+    const user = encodeURIComponent(userInfo().username);
+    const { port } = state.ports.namenode;
+    env.QFLOW_CONN_HDFS_DEFAULT = `hdfs://${user}@127.0.0.1:${port}/?http=${portOf(state, "namenodeHttp")}`;
   }
   if (installation === null) return env;
   return {
@@ -41,6 +51,15 @@ export function engineEnvironment(
     QFLOW_SPARK_CONF_DIR: sparkConfDir(config.home),
     JAVA_HOME: installation.javaHome,
   };
+}
+
+/** The lake; on HDFS with the host and port of the cluster, also where the setting leaves them out. */
+export function lakeOf({ lakeDir, connections }: Pick<Config, "lakeDir" | "connections">, state: HomeState): string {
+  const [, folder] = /^hdfs:\/\/(\/.*)$/.exec(lakeDir) ?? [];
+  if (folder === undefined) return lakeDir;
+  const own = connections.hdfs_default;
+  const authority = own ? `${own.host}:${own.port || DEFAULT_NAMENODE_PORT}` : `127.0.0.1:${portOf(state, "namenode")}`;
+  return `hdfs://${authority}${folder}`;
 }
 
 /** Port and superuser password of a home's PostgreSQL. */

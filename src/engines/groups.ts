@@ -6,10 +6,16 @@ import { ENGINE_NAMES, type EngineName } from "./home.ts";
 /** What can be asked for beside what every platform has. */
 export const ENGINE_GROUPS = {
   kafka: ["kafka"],
+  hdfs: ["namenode", "datanode"],
+  stream: ["kafka", "namenode", "datanode"],
 } as const satisfies Record<string, readonly EngineName[]>;
 
 /** The connection by which a cluster of the user's own takes the place of an engine. */
-const REPLACED_BY: Partial<Record<EngineName, string>> = { kafka: "kafka_default" };
+const REPLACED_BY: Partial<Record<EngineName, string>> = {
+  kafka: "kafka_default",
+  namenode: "hdfs_default",
+  datanode: "hdfs_default",
+};
 
 /**
  * The engines behind names of engines and groups, in the order in which they start, without those for which the user has set a
@@ -27,4 +33,10 @@ function enginesOf(name: string): readonly EngineName[] {
   if (found) return found;
   const known = [...new Set([...ENGINE_NAMES, ...Object.keys(ENGINE_GROUPS)])].join(", ");
   throw new QflowError("USAGE", `there is no engine "${name}"`, { remedy: `Choose from ${known}.` });
+}
+
+/** The engines that hold the lake: none where it is a folder, or on a cluster of the user's own. */
+export function lakeEngines(config: Pick<Config, "connections" | "lakeDir">): EngineName[] {
+  // An address without a host is that of the embedded HDFS, or of the connection that replaces it.
+  return config.lakeDir.startsWith("hdfs:///") ? enginesFor(config, ["hdfs"]) : [];
 }

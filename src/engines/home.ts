@@ -10,7 +10,7 @@ import { isFree } from "./ports.ts";
 export const CORE_ENGINES = ["postgres", "hive", "ftp"] as const;
 
 /** All engines, in the order in which they are started; they are stopped the other way round. */
-export const ENGINE_NAMES = ["postgres", "kafka", "hive", "ftp"] as const;
+export const ENGINE_NAMES = ["postgres", "kafka", "namenode", "datanode", "hive", "ftp"] as const;
 
 /** One of {@link ENGINE_NAMES}. */
 export type EngineName = (typeof ENGINE_NAMES)[number];
@@ -19,6 +19,8 @@ export type EngineName = (typeof ENGINE_NAMES)[number];
 const FURTHER_PORTS = {
   postgres: [],
   kafka: ["kafkaController"],
+  namenode: ["namenodeHttp"],
+  datanode: ["datanodeHttp", "datanodeIpc"],
   hive: [],
   ftp: [],
 } as const satisfies Record<EngineName, readonly string[]>;

@@ -1,7 +1,7 @@
 /** The embedded engines of a fresh machine. */
 
 export { feedFolder } from "./environment.ts";
-export { ENGINE_GROUPS, enginesFor } from "./groups.ts";
+export { ENGINE_GROUPS, enginesFor, lakeEngines } from "./groups.ts";
 export { CORE_ENGINES, ENGINE_NAMES, type EngineName } from "./home.ts";
 export type { Installation } from "./install.ts";
 export { installFor } from "./install-for.ts";

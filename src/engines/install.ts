@@ -1,10 +1,11 @@
 /** Installs the engines into the cache, once for all homes of a user. */
-import { access, cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { QflowError } from "../errors.ts";
 import { lastLines, runCommand } from "./command.ts";
 import { fetchWithIvy, fetchWithPip, obtain, removeDrafts, requirement } from "./download.ts";
+import { exists } from "./files.ts";
 import { ENGINES_LOCK, ENGINES_LOCK_ID } from "./lockfile.ts";
 import { checkMachine, type Machine, requireSpace } from "./prerequisites.ts";
 import { lockWhenFree } from "./process-lock.ts";
@@ -164,11 +165,4 @@ async function must(command: string, args: readonly string[], config: InstallCon
   const { code, output } = await runCommand(command, args, { env: config.downloadEnvironment });
   if (code !== 0)
     throw new QflowError("ENGINE_FAILED", `${what}: ${lastLines(output, 4)}`, { remedy: "Run the command again." });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

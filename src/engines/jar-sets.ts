@@ -1,7 +1,7 @@
 /** Jars of engines that only some platforms run: installed beside the others when they are asked for, once for all homes of a user. */
-import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { fetchWithIvy, obtainSet } from "./download.ts";
+import { exists } from "./files.ts";
 import type { Installation, InstallConfig } from "./install.ts";
 import { ENGINES_LOCK, type JarSetName, jarSetId } from "./lockfile.ts";
 import { requireSpace } from "./prerequisites.ts";
@@ -15,18 +15,9 @@ const TITLES: Readonly<Record<JarSetName, string>> = {
   yarn: "YARN's cryptography",
 };
 
-/** Where the jars of a set are, or will be once they are installed. */
-export function jarSetFolder(config: Pick<InstallConfig, "cacheDir">, name: JarSetName): string {
+/** Where the jars of a set are, or will be once they are installed: the folder appears with everything in it. */
+function jarSetFolder(config: Pick<InstallConfig, "cacheDir">, name: JarSetName): string {
   return join(config.cacheDir, `jars-${name}-${jarSetId(name)}`);
-}
-
-/** Whether the set is installed. */
-export function hasJarSet(config: Pick<InstallConfig, "cacheDir">, name: JarSetName): Promise<boolean> {
-  // The folder appears at once, with everything in it.
-  return access(jarSetFolder(config, name)).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** The files of a set, installed or not. */
@@ -45,12 +36,12 @@ export async function installJarSets(
   progress: Progress,
 ): Promise<void> {
   for (const name of names) {
-    if (await hasJarSet(config, name)) continue;
+    if (await exists(jarSetFolder(config, name))) continue;
     const lock = await lockWhenFree(join(config.cacheDir, "install.lock"), ({ pid }) => {
       progress.note(`Waiting for the installation that process ${pid} runs`);
     });
     try {
-      if (await hasJarSet(config, name)) continue;
+      if (await exists(jarSetFolder(config, name))) continue;
       const artifacts = ENGINES_LOCK.jarSets[name];
       // Ivy keeps a copy of its own until the files are in their place.
       await requireSpace(config.cacheDir, 3 * artifacts.reduce((sum, { bytes }) => sum + bytes, 0));

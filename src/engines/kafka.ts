@@ -1,10 +1,10 @@
 /** Kafka as one node that is broker and controller. */
 import { randomBytes } from "node:crypto";
-import { access, mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { lastLines, runCommand } from "./command.ts";
 import { engineFailed } from "./engine.ts";
-import { writePrivate } from "./files.ts";
+import { exists, writePrivate } from "./files.ts";
 import { type JavaSite, startJava } from "./java.ts";
 import { kafkaAnswers } from "./kafka-health.ts";
 import type { EngineProcess } from "./process.ts";
@@ -119,10 +119,3 @@ appender.out.name = out
 appender.out.layout.type = PatternLayout
 appender.out.layout.pattern = %d{ISO8601} %p %c{1}: %m%n
 `;
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}

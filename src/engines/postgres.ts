@@ -1,6 +1,6 @@
 /** The embedded PostgreSQL: creates a data folder, runs the server on loopback, heals what a kill left behind. */
 import { spawn } from "node:child_process";
-import { access, chown, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import pg from "pg";
 import { messageOf } from "../errors.ts";
@@ -9,6 +9,7 @@ import { INSTANCE_MARKER } from "../processes/markers.ts";
 import { findByWorkingFolder } from "../processes/table.ts";
 import { chooseAccount, giveTo, type RunAs } from "./account.ts";
 import { engineFailed, type OnStarted, untilReady } from "./engine.ts";
+import { exists } from "./files.ts";
 import { requireFreePort } from "./ports.ts";
 import { postgresBinaries } from "./postgres-binaries.ts";
 import { type EngineProcess, startProcess } from "./process.ts";
@@ -117,13 +118,6 @@ function commandLine(
 
 function environment(instance: string): Record<string, string> {
   return { PATH: "/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C", TZ: "UTC", [INSTANCE_MARKER]: instance };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** A server that outlived its supervisor, or backends that outlived their server, hold the data folder: they must go first. */

@@ -3,13 +3,16 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { writePrivate } from "./files.ts";
+import { configurationXml } from "./hadoop.ts";
 import { METASTORE } from "./metastore.ts";
 
 /** What the configuration is made from. */
 export interface SparkConfOptions {
   readonly home: string;
-  /** The lake; Hive tables go below its folder `warehouse`. */
+  /** The lake, a folder or an address of HDFS; Hive tables go below its folder `warehouse`. */
   readonly lakeDir: string;
+  /** Settings of Hadoop's client, for the file systems that are used. */
+  readonly hadoop: Readonly<Record<string, string>>;
   readonly jars: readonly string[];
   readonly postgresPort: number;
   readonly metastorePassword: string;
@@ -27,14 +30,15 @@ export async function writeSparkConf(options: SparkConfOptions): Promise<void> {
   // Hive complains at the end of every session when its own scratch folder is absent.
   await mkdir(join(folder, "local/hive-local"), { recursive: true });
   await mkdir(join(folder, "local/tmp"), { recursive: true });
-  await mkdir(join(options.lakeDir, "warehouse"), { recursive: true });
+  // On HDFS the first database makes it.
+  if (!isAddress(options.lakeDir)) await mkdir(join(options.lakeDir, "warehouse"), { recursive: true });
   const defaults = Object.entries(sparkDefaults(options)).map(([name, value]) => `${name} ${value}\n`);
   await writePrivate(join(folder, "spark-defaults.conf"), defaults.join(""));
   await writePrivate(join(folder, "hive-site.xml"), hiveSite(options));
   await writePrivate(join(folder, "log4j2.properties"), LOG4J2);
 }
 
-function sparkDefaults({ home, lakeDir, jars }: SparkConfOptions): Record<string, string> {
+function sparkDefaults({ home, lakeDir, jars, hadoop }: SparkConfOptions): Record<string, string> {
   const folder = sparkConfDir(home);
   return {
     "spark.master": "local[2]",
@@ -47,7 +51,7 @@ function sparkDefaults({ home, lakeDir, jars }: SparkConfOptions): Record<string
     "spark.driver.maxResultSize": "384m",
     "spark.local.dir": join(folder, "local"),
     "spark.sql.catalogImplementation": "hive",
-    "spark.sql.warehouse.dir": pathToFileURL(join(lakeDir, "warehouse")).href,
+    "spark.sql.warehouse.dir": warehouseOf(lakeDir),
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.shuffle.partitions": "4",
     "spark.sql.parquet.compression.codec": "zstd",
@@ -60,7 +64,16 @@ function sparkDefaults({ home, lakeDir, jars }: SparkConfOptions): Record<string
     // partitions are listed whole and pruned by Spark.
     "spark.sql.hive.metastorePartitionPruning": "false",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+    ...Object.fromEntries(Object.entries(hadoop).map(([name, value]) => [`spark.hadoop.${name}`, value])),
   };
+}
+
+function warehouseOf(lakeDir: string): string {
+  return isAddress(lakeDir) ? `${lakeDir}/warehouse` : pathToFileURL(join(lakeDir, "warehouse")).href;
+}
+
+function isAddress(lakeDir: string): boolean {
+  return lakeDir.startsWith("hdfs://");
 }
 
 function hiveSite({ home, lakeDir, postgresPort, metastorePassword }: SparkConfOptions): string {
@@ -76,21 +89,14 @@ function hiveSite({ home, lakeDir, postgresPort, metastorePassword }: SparkConfO
     "datanucleus.connectionPool.maxPoolSize": "4",
     "bonecp.partitionCount": "1",
     "bonecp.maxConnectionsPerPartition": "4",
-    "hive.metastore.warehouse.dir": pathToFileURL(join(lakeDir, "warehouse")).href,
+    "hive.metastore.warehouse.dir": warehouseOf(lakeDir),
     "hive.exec.scratchdir": join(scratch, "hive"),
     "hive.exec.local.scratchdir": join(scratch, "hive-local"),
     "hive.downloaded.resources.dir": join(scratch, "hive-resources"),
     "hive.querylog.location": join(scratch, "hive-log"),
     "hive.server2.logging.operation.enabled": "false",
   };
-  const lines = Object.entries(properties).map(
-    ([name, value]) => `  <property><name>${name}</name><value>${escapeXml(value)}</value></property>\n`,
-  );
-  return `<?xml version="1.0"?>\n<configuration>\n${lines.join("")}</configuration>\n`;
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return configurationXml(properties);
 }
 
 const LOG4J2 = `rootLogger.level = warn

@@ -5,7 +5,9 @@ import type { Config } from "../config.ts";
 import { QflowError } from "../errors.ts";
 import { BLUEPRINTS } from "./blueprints.ts";
 import { type Engine, makeEngine, type OnStarted } from "./engine.ts";
-import { databaseServer, engineEnvironment, QFLOW_DATABASE } from "./environment.ts";
+import { databaseServer, engineEnvironment, lakeOf, QFLOW_DATABASE } from "./environment.ts";
+import { lakeEngines } from "./groups.ts";
+import { hdfsClientSettings } from "./hdfs.ts";
 import {
   CORE_ENGINES,
   ENGINE_NAMES,
@@ -50,7 +52,7 @@ export interface RunningEngines {
 }
 
 /** Engines that lean on no other, and that Spark is not prepared for. */
-const ALONE: ReadonlySet<EngineName> = new Set(["kafka"]);
+const ALONE: ReadonlySet<EngineName> = new Set(["kafka", "namenode", "datanode"]);
 
 const STRAY_PATIENCE_MS = 5_000;
 const LARGEST_LOG_BYTES = 20 * 1024 * 1024;
@@ -76,7 +78,7 @@ export async function startEngines(config: Config, options: StartOptions): Promi
   try {
     await sweepInstance(house.instance, STRAY_PATIENCE_MS);
     const names = options.names ?? CORE_ENGINES;
-    await house.settlePorts([...CORE_ENGINES, ...names, ...(options.later ?? [])]);
+    await house.settlePorts([...CORE_ENGINES, ...lakeEngines(config), ...names, ...(options.later ?? [])]);
     await house.ensure(names);
     return house;
   } catch (error) {
@@ -113,7 +115,8 @@ class EngineHouse implements RunningEngines {
     for (const name of new Set(names)) this.#state = await settlePorts(this.#config.home, this.#state, name);
   }
 
-  async ensure(names: readonly EngineName[]): Promise<void> {
+  async ensure(wanted: readonly EngineName[]): Promise<void> {
+    const names = wanted.includes("hive") ? [...lakeEngines(this.#config), ...wanted] : wanted;
     if (names.some((name) => name !== "postgres")) {
       this.#installation = await installFor(this.#config, names, this.#options.progress);
     }
@@ -130,7 +133,13 @@ class EngineHouse implements RunningEngines {
     if (this.#installation) this.#spark ??= this.#prepareSpark(this.#installation);
     await this.#spark;
     // Spark and the FTP server have nothing to do with each other.
-    await Promise.all(names.map((name) => this.#run(name)));
+    await Promise.all(names.map((name) => (name === "hive" ? this.#runHive() : this.#run(name))));
+  }
+
+  /** Hive looks at the lake when it starts. */
+  async #runHive(): Promise<void> {
+    await Promise.all(lakeEngines(this.#config).map((name) => this.#run(name)));
+    await this.#run("hive");
   }
 
   environment(): Record<string, string> {
@@ -174,8 +183,6 @@ class EngineHouse implements RunningEngines {
   /** Metastore and configuration, once, before any Spark runs: workers' drivers use them without the Thrift Server. */
   async #prepareSpark({ jars, hiveSchema }: Installation): Promise<void> {
     const { passwords, ports } = this.#state;
-    const { home, lakeDir } = this.#config;
-    const connector = ports.kafka ? jarSetFiles(this.#config, "sparkKafka") : [];
     const metastorePassword = passwords.metastore;
     await prepareMetastore({
       url: (database) => this.#url(database),
@@ -183,9 +190,10 @@ class EngineHouse implements RunningEngines {
       scripts: hiveSchema,
     });
     await writeSparkConf({
-      home,
-      lakeDir,
-      jars: [...jars, ...connector],
+      home: this.#config.home,
+      lakeDir: lakeOf(this.#config, this.#state),
+      jars: [...jars, ...(ports.kafka ? jarSetFiles(this.#config, "sparkKafka") : [])],
+      hadoop: ports.namenode ? hdfsClientSettings() : {},
       postgresPort: ports.postgres.port,
       metastorePassword,
     });

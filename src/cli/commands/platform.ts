@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
-import type { Command } from "commander";
-import { engineStatus } from "../../engines/index.ts";
+import { type Command, Option } from "commander";
+import { ENGINE_GROUPS, engineStatus } from "../../engines/index.ts";
 import { QflowError } from "../../errors.ts";
 import { ACCESS_ROLES, type AccessRole, createLoginLink, createToken, createUser } from "../../metadata/access.ts";
 import { printFields, say } from "../output.ts";
@@ -18,14 +18,17 @@ export function platformCommands(program: Command, context: () => CommandContext
     .command("start")
     .description("Q Company's platform, from an empty machine to a page in the browser; Ctrl-C stops it")
     .option("--once", "load what is visible now, write the reports, then stop")
-    .action(async (options: { once?: boolean }) => {
-      process.exitCode = await startPlatform(context(), options.once ? "once" : "stay");
+    .addOption(withOption())
+    .action(async (options: { once?: boolean; with: string[] }) => {
+      const mode = options.once ? "once" : "stay";
+      process.exitCode = await startPlatform(context(), { mode, extras: options.with });
     });
   program
     .command("up")
     .description("engines, scheduler, worker and API, without touching any DAG; Ctrl-C stops them")
-    .action(async () => {
-      process.exitCode = await startPlatform(context(), "serve");
+    .addOption(withOption())
+    .action(async (options: { with: string[] }) => {
+      process.exitCode = await startPlatform(context(), { mode: "serve", extras: options.with });
     });
   program
     .command("login")
@@ -43,6 +46,13 @@ export function platformCommands(program: Command, context: () => CommandContext
     .description("empty the QFLOW_HOME, after asking")
     .option("--yes", "do not ask")
     .action((options: { yes?: boolean }) => reset(context(), options.yes ? "sure" : "ask"));
+}
+
+function withOption(): Option {
+  const known = Object.keys(ENGINE_GROUPS).join(", ");
+  return new Option("--with <engines>", `further engines, separated by commas: ${known}`)
+    .argParser((text) => text.split(",").map((name) => name.trim()))
+    .default([], "none");
 }
 
 function accessCommands(program: Command, context: () => CommandContext): void {

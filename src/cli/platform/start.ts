@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Config, loadConfig } from "../../config.ts";
-import { progressOn, type RunningEngines, startEngines } from "../../engines/index.ts";
+import { enginesFor, lakeEngines, progressOn, type RunningEngines, startEngines } from "../../engines/index.ts";
 import { messageOf } from "../../errors.ts";
 import { createLoginLink } from "../../metadata/access.ts";
 import { type Database, openDatabase } from "../../metadata/database.ts";
@@ -25,12 +25,20 @@ import { type Processes, settleApiPort, startProcesses } from "./processes.ts";
  */
 export type StartMode = "stay" | "once" | "serve";
 
-/** Tag of the DAGs that `start` un-pauses. */
+/** What is started. */
+export interface StartRequest {
+  readonly mode: StartMode;
+  /** Engines beside those of every platform, by the names people use: `stream`, `hdfs`, `yarn` … */
+  readonly extras: readonly string[];
+}
+
+/** Tag of the DAGs that `start` un-pauses, and of those that it un-pauses beside them `--with stream`. */
 const PLATFORM_TAG = "qcompany";
+const STREAM_TAG = "qcompany_stream";
 const CONNECTIONS = 4;
 
 /** Runs the platform. Resolves to the exit code when it has been stopped. */
-export async function startPlatform(context: CommandContext, mode: StartMode): Promise<number> {
+export async function startPlatform(context: CommandContext, { mode, extras }: StartRequest): Promise<number> {
   const startedAt = Date.now();
   const port = await settleApiPort(context.config);
   const config = { ...context.config, port };
@@ -41,7 +49,7 @@ export async function startPlatform(context: CommandContext, mode: StartMode): P
     if (starting) process.exit(130);
   });
   const engines = await startEngines(config, {
-    names: ["postgres", "ftp"],
+    names: ["postgres", "ftp", ...enginesFor(config, extras), ...lakeEngines(config)],
     progress: progressOn(process.stderr),
     onEvent: (event) => {
       if (event.kind !== "stopped") say(`${event.engine}: ${event.kind}${event.detail ? ` (${event.detail})` : ""}`);
@@ -52,8 +60,9 @@ export async function startPlatform(context: CommandContext, mode: StartMode): P
     const running = await bringUp(house, context, config);
     starting = false;
     say(`Everything is up after ${Math.round((Date.now() - startedAt) / 1000)} s.`);
+    const tags = extras.includes("stream") ? [PLATFORM_TAG, STREAM_TAG] : [PLATFORM_TAG];
     if (mode === "once") return await workOnce(running, stopped);
-    if (mode === "stay") await setGoing(running);
+    if (mode === "stay") await setGoing(running, tags);
     return await stay(running, stopped, mode);
   } finally {
     say("Stopping …");
@@ -126,7 +135,7 @@ async function workOnce({ config, database, processes }: RunningPlatform, stoppe
   void stopped.then(() => ending.abort());
   try {
     await retryFailedRuns(database);
-    await unpausePlatform(database);
+    await unpauseTagged(database, PLATFORM_TAG);
     const rest = await untilAtRest(database, say, ending.signal);
     await untilCatalogued(database, ending.signal);
     for (const run of rest.failed)
@@ -139,9 +148,9 @@ async function workOnce({ config, database, processes }: RunningPlatform, stoppe
   }
 }
 
-async function setGoing({ config, database }: RunningPlatform): Promise<void> {
+async function setGoing({ config, database }: RunningPlatform, tags: readonly string[]): Promise<void> {
   await retryFailedRuns(database);
-  await unpausePlatform(database);
+  for (const tag of tags) await unpauseTagged(database, tag);
   await createRun(database, { dagId: ARRIVALS.dagId, by: "start" });
   await mkdir(join(config.reportsDir, "b2b"), { recursive: true });
 }
@@ -164,10 +173,10 @@ async function stay(
   return EXIT.done;
 }
 
-async function unpausePlatform(database: Database): Promise<void> {
+async function unpauseTagged(database: Database, tag: string): Promise<void> {
   const page = await listDags(
     database,
-    { active: true, paused: true, tags: [PLATFORM_TAG] },
+    { active: true, paused: true, tags: [tag] },
     { limit: 1_000, offset: 0, orderBy: [] },
   );
   for (const { dag_id } of page.rows) await unpauseDag(database, dag_id);
