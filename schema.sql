@@ -232,6 +232,26 @@ create table connection (
   constraint connection_port_check CHECK (((port >= 0) AND (port <= 65535)))
 );
 
+create table consumer_offset (
+  consumer text not null,
+  topic text not null,
+  partition integer not null,
+  topic_id text not null,
+  next_offset bigint not null,
+  end_offset bigint not null,
+  constraint consumer_offset_pkey PRIMARY KEY (consumer, topic, partition)
+);
+
+create table consumption (
+  task_instance_id bigint not null,
+  consumer text not null,
+  topic text not null,
+  result jsonb not null,
+  at timestamp with time zone not null default now(),
+  constraint consumption_pkey PRIMARY KEY (task_instance_id),
+  constraint consumption_task_instance_id_fkey FOREIGN KEY (task_instance_id) REFERENCES task_instance(id) ON DELETE CASCADE
+);
+
 create table dag (
   dag_id text not null,
   file text not null,
@@ -288,7 +308,7 @@ create table dag_run (
   constraint dag_run_backfill_id_fkey FOREIGN KEY (backfill_id) REFERENCES backfill(id) ON DELETE SET NULL,
   constraint dag_run_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
   constraint dag_run_dag_id_run_id_key UNIQUE (dag_id, run_id),
-  constraint dag_run_kind_check CHECK ((kind = ANY (ARRAY['scheduled'::text, 'manual'::text, 'dataset'::text, 'backfill'::text]))),
+  constraint dag_run_kind_check CHECK ((kind = ANY (ARRAY['scheduled'::text, 'manual'::text, 'dataset'::text, 'backfill'::text, 'message'::text]))),
   constraint dag_run_partition_check CHECK ((partition <> ''::text)),
   constraint dag_run_pkey PRIMARY KEY (id),
   constraint dag_run_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'success'::text, 'failed'::text]))),
@@ -354,6 +374,23 @@ create table dataset_waiting (
   constraint dataset_waiting_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
   constraint dataset_waiting_event_id_fkey FOREIGN KEY (event_id) REFERENCES dataset_event(id),
   constraint dataset_waiting_pkey PRIMARY KEY (dag_id, event_id)
+);
+
+create table dead_message (
+  id bigint not null generated always as identity,
+  dag_id text not null,
+  task_id text,
+  topic text not null,
+  partition integer not null,
+  message_offset bigint not null,
+  sent_at timestamp with time zone not null,
+  key bytea,
+  value bytea,
+  bytes integer not null,
+  sha256 bytea not null,
+  reason text not null,
+  at timestamp with time zone not null default now(),
+  constraint dead_message_pkey PRIMARY KEY (id)
 );
 
 create table deadline (
@@ -477,6 +514,49 @@ create table map_item (
   value jsonb not null,
   constraint map_item_pkey PRIMARY KEY (task_instance_id),
   constraint map_item_task_instance_id_fkey FOREIGN KEY (task_instance_id) REFERENCES task_instance(id) ON DELETE CASCADE
+);
+
+create table message_cursor (
+  dag_id text not null,
+  partition integer not null,
+  next_offset bigint not null,
+  end_offset bigint not null,
+  missed bigint not null default 0,
+  constraint message_cursor_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES message_source(dag_id) ON DELETE CASCADE,
+  constraint message_cursor_pkey PRIMARY KEY (dag_id, partition)
+);
+
+create table message_inbox (
+  id bigint not null generated always as identity,
+  dag_id text not null,
+  dedupe_key text not null,
+  topic text not null,
+  partition integer not null,
+  message_offset bigint not null,
+  sent_at timestamp with time zone not null,
+  key bytea,
+  value bytea,
+  bytes integer not null,
+  received_at timestamp with time zone not null default now(),
+  tries integer not null default 0,
+  taken_at timestamp with time zone,
+  constraint message_inbox_dag_id_dedupe_key_key UNIQUE (dag_id, dedupe_key),
+  constraint message_inbox_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
+  constraint message_inbox_pkey PRIMARY KEY (id)
+);
+
+create table message_source (
+  dag_id text not null,
+  connection text not null,
+  topic text not null,
+  topic_id text,
+  epoch integer not null default 0,
+  lease uuid,
+  leased_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  problem text,
+  looked_at timestamp with time zone,
+  constraint message_source_dag_id_fkey FOREIGN KEY (dag_id) REFERENCES dag(dag_id) ON DELETE CASCADE,
+  constraint message_source_pkey PRIMARY KEY (dag_id)
 );
 
 create table metric_counter (
@@ -904,6 +984,7 @@ CREATE INDEX dataset_event_waiting ON public.dataset_event USING btree (dataset,
 CREATE INDEX dataset_waiting_event ON public.dataset_waiting USING btree (event_id);
 CREATE INDEX dataset_waiting_partition ON public.dataset_waiting USING btree (dag_id, partition, event_id);
 CREATE INDEX dataset_waiting_ready ON public.dataset_waiting USING btree (dag_id, event_id) WHERE ready;
+CREATE INDEX dead_message_of ON public.dead_message USING btree (dag_id, id);
 CREATE INDEX deadline_due ON public.deadline USING btree (due_at) WHERE (fired_at IS NULL);
 CREATE INDEX deadline_instance ON public.deadline USING btree (task_instance_id) WHERE (task_instance_id IS NOT NULL);
 CREATE INDEX file_manifest_batch ON public.file_manifest USING btree (batch);
@@ -919,6 +1000,8 @@ CREATE INDEX lineage_io_dataset ON public.lineage_io USING btree (dataset_id, di
 CREATE INDEX lineage_run_at ON public.lineage_run USING brin (event_at) WITH (pages_per_range='16', autosummarize='on');
 CREATE INDEX lineage_run_attempt ON public.lineage_run USING btree (attempt_id);
 CREATE INDEX lineage_run_job ON public.lineage_run USING btree (job_id, event_at DESC);
+CREATE INDEX message_inbox_taken ON public.message_inbox USING btree (taken_at) WHERE (taken_at IS NOT NULL);
+CREATE INDEX message_inbox_waiting ON public.message_inbox USING btree (dag_id, id) WHERE (taken_at IS NULL);
 CREATE INDEX notification_due ON public.notification USING btree (next_at) WHERE (state = 'pending'::text);
 CREATE INDEX notification_ended ON public.notification USING btree (ended_at) WHERE (state = 'sent'::text);
 CREATE INDEX notification_state ON public.notification USING btree (state, id DESC);
@@ -958,6 +1041,7 @@ CREATE INDEX worker_live ON public.worker USING btree (host_id) WHERE (state = A
 CREATE INDEX xcom_blob_use ON public.xcom USING btree (blob_hash) WHERE (blob_hash IS NOT NULL);
 CREATE UNIQUE INDEX catalog_job_task ON public.catalog_job USING btree (dag_id, task_id) WHERE (dag_id IS NOT NULL);
 CREATE UNIQUE INDEX dag_run_tick ON public.dag_run USING btree (dag_id, logical_date) WHERE (kind = 'scheduled'::text);
+CREATE UNIQUE INDEX dead_message_once ON public.dead_message USING btree (dag_id, COALESCE(task_id, ''::text), topic, partition, message_offset, sha256);
 CREATE UNIQUE INDEX service_attempt_live ON public.service_attempt USING btree (service_id) WHERE (state = ANY (ARRAY['starting'::text, 'running'::text, 'draining'::text]));
 
 -- triggers

@@ -110,6 +110,12 @@ export const ERROR_CODES = {
     remedy: "When memory ran out, give the program less data or the machine more.",
   },
   SHELL_OUTPUT: { retry: "fatal", remedy: "Correct what the program prints, or how it is read (output, maxBytes)." },
+  SERVICE_NOT_STARTED: { retry: "fatal", remedy: "Check the command, the worker's PATH and the folder." },
+  SERVICE_ENDED: { retry: "retryable", remedy: "Read the end of its log: `qflow services logs`." },
+  SERVICE_UNHEALTHY: {
+    retry: "retryable",
+    remedy: "Read its log for what it hangs at, or raise its startTimeout or healthTimeout.",
+  },
   SQL_UNAVAILABLE: { retry: "retryable", remedy: "Check that the server is up and the connection is right." },
   SQL_INVALID: { retry: "fatal", remedy: "Correct the statement, its parameters or the rights of the user." },
   SQL_FAILED: { retry: "retryable", remedy: "Read the message: the statements were rolled back." },

@@ -51,8 +51,8 @@ create function service_stop_reason(s service, a service_attempt) returns text l
 $$;
 
 -- The living attempts of a worker, with the reason why each is to end.
-create function service_orders(p_worker uuid) returns table (attempt_id uuid, reason text) language sql stable as $$
-  select a.attempt_id, service_stop_reason(s, a) from service_attempt a join service s using (service_id)
+create function service_orders(p_worker uuid) returns table (attempt_id uuid, token uuid, reason text) language sql stable as $$
+  select a.attempt_id, a.token, service_stop_reason(s, a) from service_attempt a join service s using (service_id)
   where a.worker_id = p_worker and a.state in ('starting', 'running', 'draining')
 $$;
 

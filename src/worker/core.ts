@@ -23,6 +23,17 @@ import { LogSink } from "./log-sink.ts";
 import { Session } from "./session.ts";
 import { within } from "./within.ts";
 
+/** What else lives under a worker's session beside its attempts at tasks. */
+export interface SessionCompanion {
+  /** There may be work. */
+  wake(): void;
+  /** As in {@link Session}. */
+  renewed(sentAt: number): void;
+  lost(): void;
+  /** Starts nothing more and ends what runs, in order until `hurry` resolves. */
+  drain(hurry: Promise<void>): Promise<void>;
+}
+
 const DRAIN_MS = 60_000;
 /** How long a stopping worker waits for attempts it hands back; longer than the ladder of an operator takes. */
 const HAND_BACK_MS = 45_000;
@@ -46,6 +57,8 @@ export interface CoreOptions {
   executors(events: ExecutorEvents): Executors;
   /** Makes sure that what starts now sees connections and variables of that version; rejects while the database is away. */
   refreshSecrets?(version: number): Promise<void>;
+  /** What else lives under the session. */
+  readonly companion?: SessionCompanion;
   warn(message: string): void;
 }
 
@@ -91,6 +104,7 @@ export class WorkerCore {
   /** Work may have come, or attempts are to end. */
   onWake(): void {
     this.claims.wake();
+    this.#options.companion?.wake();
     const { functions, operators } = this.attempts.counts;
     if (functions + operators > 0) this.session.askSoon();
   }
@@ -104,8 +118,9 @@ export class WorkerCore {
     // What the call under way claims is waited for like the rest.
     const told = drainWorker(this.#options.database, this.session.workerId);
     await within(Promise.all([told, this.claims.callEnded()]), FAREWELL_MS);
-    const idle = this.#untilIdle();
-    await within(Promise.race([idle, hurry]), this.#options.drainMs ?? DRAIN_MS);
+    const patience = within(hurry, this.#options.drainMs ?? DRAIN_MS);
+    const idle = Promise.all([this.#untilIdle(), this.#options.companion?.drain(patience)]);
+    await Promise.race([idle, patience]);
     this.#handsBack = true;
     this.attempts.stopAll("shutdown");
     await within(idle, HAND_BACK_MS);
@@ -131,7 +146,11 @@ export class WorkerCore {
     return new Session({
       register: () => registerWorker(database, identity),
       heartbeat: (workerId) => heartbeat(database, workerId),
-      lost: () => this.attempts.stopAll("fenced"),
+      renewed: (sentAt) => this.#options.companion?.renewed(sentAt),
+      lost: () => {
+        this.attempts.stopAll("fenced");
+        this.#options.companion?.lost();
+      },
       revoked: (revocations) => {
         for (const { attemptId, reason } of revocations) this.attempts.stop(attemptId, reason);
       },

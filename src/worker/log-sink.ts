@@ -4,7 +4,7 @@ import type { Masker } from "../metadata/secrets/mask.ts";
 import type { LogAppend, LogLine } from "../metadata/work.ts";
 import { backoff } from "./backoff.ts";
 import type { LogBacklog } from "./log-backlog.ts";
-import { LogBook } from "./log-book.ts";
+import { LogBook, type LogLimits } from "./log-book.ts";
 
 const FLUSH_AFTER_MS = 100;
 /** Text that one statement carries, in bytes. */
@@ -16,6 +16,8 @@ const BATCH_LINES = 2000;
 export interface LogSinkParts {
   masker: Masker;
   backlog: LogBacklog;
+  /** Of each log; as for tasks unless given. */
+  limits?: LogLimits;
   /** Stores batches; rejects while the database is away. */
   append(batches: readonly LogAppend[]): Promise<void>;
   /** Tells the worker's operator what could not be kept. */
@@ -38,7 +40,7 @@ export class LogSink {
 
   /** Starts the log of an attempt. */
   open(attempt: { attemptId: string; token: string; firstLogLine?: number }): void {
-    this.#books.set(attempt.attemptId, new LogBook(attempt, this.#parts.masker));
+    this.#books.set(attempt.attemptId, new LogBook(attempt, this.#parts.masker, this.#parts.limits));
   }
 
   /** Adds a line; one of an attempt that is not open is dropped. */

@@ -8,6 +8,8 @@ import { backoff } from "./backoff.ts";
 export interface SessionParts {
   register(): Promise<{ workerId: string }>;
   heartbeat(workerId: string): Promise<HeartbeatReply>;
+  /** The lease was renewed by a call that began at `sentAt` (`performance.now()`): it holds for its length from then on. */
+  renewed(sentAt: number): void;
   /** The session is over: nothing that runs is ours any more. */
   lost(): void;
   revoked(revocations: readonly Revocation[]): void;
@@ -79,7 +81,9 @@ export class Session {
   async #register(): Promise<void> {
     for (let failures = 1; !this.#stopped.signal.aborted; failures++) {
       try {
+        const sentAt = performance.now();
         this.#workerId = (await this.#parts.register()).workerId;
+        this.#parts.renewed(sentAt);
         return;
       } catch (error) {
         if (error instanceof QflowError && error.retry === "fatal") throw error;
@@ -106,9 +110,11 @@ export class Session {
 
   async #ask(): Promise<boolean> {
     const workerId = this.#workerId;
-    this.#askedAt = performance.now();
+    const sentAt = performance.now();
+    this.#askedAt = sentAt;
     try {
       const reply = await this.#parts.heartbeat(workerId);
+      this.#parts.renewed(sentAt);
       this.#parts.revoked(reply.revoked);
       return true;
     } catch (error) {

@@ -57,7 +57,8 @@ function checkPartition(dataset: string, partition: unknown): void {
   );
 }
 
-function connectionOf({ connections, unreadable }: Secrets, id: string): Connection {
+/** A connection by id. Throws CONNECTION_UNKNOWN, SECRET_UNREADABLE. */
+export function connectionOf({ connections, unreadable }: Secrets, id: string): Connection {
   const connection = Object.hasOwn(connections, id) ? connections[id] : undefined;
   if (connection) return connection;
   refuseUnreadable(unreadable, `connection ${id}`);

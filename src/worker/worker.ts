@@ -15,6 +15,8 @@ import { WorkerCore } from "./core.ts";
 import { createExecutors, type ExecutorOptions } from "./executors.ts";
 import { LogBacklog } from "./log-backlog.ts";
 import { SecretStore } from "./secret-store.ts";
+import { createServices } from "./services/create.ts";
+import type { Services } from "./services/services.ts";
 import { sweepDeadWorkers, sweepEndedAttempts, sweepMarked, workerMarker } from "./sweep.ts";
 import { within } from "./within.ts";
 import { removeDeadFolders, workerFolder } from "./worker-folder.ts";
@@ -68,6 +70,7 @@ class RunningWorker implements Worker {
   readonly #marker: Awaited<ReturnType<typeof workerMarker>>;
   readonly #warn: (message: string) => void;
   readonly #core: WorkerCore;
+  readonly #services: Services;
   /** Whether what the last processes may have left has been looked for. */
   #swept = true;
   #sweeper: NodeJS.Timeout | null = null;
@@ -92,6 +95,16 @@ class RunningWorker implements Worker {
       read: async () => readTaskSecrets(database, await openKeyring(config)),
       warn: this.#warn,
     });
+    this.#services = createServices({
+      database,
+      config,
+      marker: value,
+      folder: this.#folder,
+      masker,
+      secrets,
+      workerId: () => this.workerId,
+      warn: this.#warn,
+    });
     this.#core = new WorkerCore({
       database,
       identity: { hostId, pid: identity.pid, pidStartedAt: identity.startedAt, marker: value, queues: config.queues },
@@ -103,6 +116,7 @@ class RunningWorker implements Worker {
       executors: (events) =>
         createExecutors(options, { marker: value, folder: this.#folder, secrets: () => secrets.current }, events),
       refreshSecrets: (version) => secrets.refresh(version),
+      companion: this.#services,
       warn: this.#warn,
     });
   }
@@ -125,6 +139,7 @@ class RunningWorker implements Worker {
     if (this.#config.sparkStart === "eager") this.#core.executors.operators.prewarm();
     this.#stopListening = listen(this.#database, "qflow_work", () => this.#core.onWake());
     this.#core.claims.start();
+    this.#services.start();
     this.#sweeper = setInterval(() => void this.#tidy(), SWEEP_EVERY_MS).unref();
   }
 
@@ -150,10 +165,12 @@ class RunningWorker implements Worker {
   }
 
   async #sweep(): Promise<void> {
-    const swept = await sweepEndedAttempts(this.#marker.value, (marker) => this.#core.attempts.isLive(marker)).catch(
-      () => 0,
-    );
+    const swept = await sweepEndedAttempts(this.#marker.value, (marker) => this.#isLive(marker)).catch(() => 0);
     if (swept > 0) this.#warn(`ended ${swept} processes that ended attempts had left`);
+  }
+
+  #isLive(marker: string): boolean {
+    return this.#core.attempts.isLive(marker) || this.#services.isLive(marker);
   }
 
   async #stop(): Promise<void> {
@@ -162,6 +179,7 @@ class RunningWorker implements Worker {
     await within(this.#stopListening(), FAREWELL_MS);
     if (this.#sweeper) clearInterval(this.#sweeper);
     sink.end();
+    this.#services.close();
     await Promise.all([executors.functions.close(), executors.operators.close()]);
     // What operators keep running between attempts ends in peace.
     await sweepMarked(WORKER_MARKER, this.#marker.value, LEFTOVER_MS);

@@ -16,13 +16,19 @@ export async function claimServices(sql: Sql, workerId: string, limit: number): 
   return result.rows.map(({ secrets, ...row }) => ({ ...row, secretsVersion: Number(secrets ?? 0) }));
 }
 
-/** The living attempts of a worker by id, each with the reason why it is to end, or null. */
-export async function serviceOrders(sql: Sql, workerId: string): Promise<Map<string, string | null>> {
-  const result = await sql.query<{ attempt_id: string; reason: string | null }>(
-    "select attempt_id, reason from service_orders($1)",
+/** An attempt that lives according to the database. */
+export interface OrderedAttempt extends ServiceOwner {
+  /** Why it is to end; null = it is not. */
+  readonly reason: string | null;
+}
+
+/** The living attempts of a worker by id. */
+export async function serviceOrders(sql: Sql, workerId: string): Promise<Map<string, OrderedAttempt>> {
+  const result = await sql.query<OrderedAttempt>(
+    `select attempt_id as "attemptId", token, reason from service_orders($1)`,
     [workerId],
   );
-  return new Map(result.rows.map((row) => [row.attempt_id, row.reason]));
+  return new Map(result.rows.map((row) => [row.attemptId, row]));
 }
 
 /** Tells what an attempt has done. False = it is not this worker's any more. */

@@ -36,19 +36,37 @@ export interface Launched {
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-/** Starts a driver. Throws SPARK_MISSING where no Spark is set up, SPARK_FAILED when it cannot be started at all. */
-export async function launch(spec: LaunchSpec): Promise<Launched> {
+/** What to execute for a driver. */
+export interface DriverCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Where its status API will be, without a slash at the end. */
+  readonly ui: string;
+}
+
+/** Writes the settings of a driver into its folder and says what to execute there. Throws SPARK_MISSING where no Spark is set up. */
+export async function prepareDriver(spec: Omit<LaunchSpec, "line" | "kind">): Promise<DriverCommand> {
   const spark = sparkOf(spec.config);
   const port = await freePort();
   const properties = join(spec.folder, "spark.properties");
   await mkdir(spec.folder, { recursive: true, mode: 0o700 });
   // In a file, because every user of the machine can read the arguments of a process, and some settings are secrets.
   await writeFile(properties, propertiesText({ ...driverProperties(spec, port), ...spec.conf }), { mode: 0o600 });
-  const command = join(spark.home, "bin/spark-submit");
-  const args = ["--load-spark-defaults", "--properties-file", properties, spec.application, ...spec.args];
+  return {
+    command: join(spark.home, "bin/spark-submit"),
+    args: ["--load-spark-defaults", "--properties-file", properties, spec.application, ...spec.args],
+    env: environment(spec),
+    ui: `http://127.0.0.1:${port}`,
+  };
+}
+
+/** Starts a driver. Throws SPARK_MISSING where no Spark is set up, SPARK_FAILED when it cannot be started at all. */
+export async function launch(spec: LaunchSpec): Promise<Launched> {
+  const { command, args, env, ui } = await prepareDriver(spec);
   const child = spawn(command, args, {
     cwd: spec.folder,
-    env: environment(spec),
+    env,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -57,7 +75,7 @@ export async function launch(spec: LaunchSpec): Promise<Launched> {
   if (identity === null)
     throw new QflowError("SPARK_FAILED", `${command} did not start`, { details: { ...(await ended) } });
   await countStart(spec, identity.pid);
-  return { identity, ui: `http://127.0.0.1:${port}`, ended };
+  return { identity, ui, ended };
 }
 
 /** Where Spark is. Throws SPARK_MISSING. */
@@ -66,7 +84,7 @@ function sparkOf(config: Config): NonNullable<Config["spark"]> {
   return config.spark;
 }
 
-function driverProperties(spec: LaunchSpec, port: number): Record<string, string> {
+function driverProperties(spec: Pick<LaunchSpec, "name">, port: number): Record<string, string> {
   return {
     "spark.app.name": spec.name,
     "spark.master": "local[*]",
@@ -92,7 +110,7 @@ function propertiesText(properties: Readonly<Record<string, string>>): string {
     .join("");
 }
 
-function environment(spec: LaunchSpec): Record<string, string> {
+function environment(spec: Pick<LaunchSpec, "config" | "env">): Record<string, string> {
   const spark = sparkOf(spec.config);
   return {
     ...spec.config.environment,
