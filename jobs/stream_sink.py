@@ -20,22 +20,15 @@ from pyspark.sql import functions as F
 from qcompany import runtime
 from qcompany.stream import events, source
 from qcompany.stream.files import Files
-from qcompany.stream.ledger import ENTRY, Fenced, Ledger
+from qcompany.stream.ledger import ENTRY, Ledger
 from qcompany.stream.reporting import Reporter
-from qcompany.stream.tables import Publisher, Target, with_origin
-
-EVENTS = "standardized.app_events"
-DEAD_LETTERS = "standardized.dead_letters"
-# How Spark's Kafka source says that offsets are not there any more.
-LOSS = ("KAFKA_DATA_LOSS", "Some data may have been lost", "OffsetOutOfRange", "UnknownTopicOrPartition")
+from qcompany.stream.tables import DEAD_LETTERS, EVENTS, Publisher, prepare_to_write, targets, with_origin
 
 
 def main():
     options = arguments()
     spark = runtime.session()
-    spark.conf.set("spark.sql.session.timeZone", options.timezone)
-    spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
-    spark.conf.set("spark.sql.adaptive.enabled", "false")
+    prepare_to_write(spark, options.timezone)
     sink = Sink(spark, options, Reporter())
     sink.recover()
     while sink.run():
@@ -72,131 +65,126 @@ class Sink:
         token = os.environ.get("QFLOW_FENCING_TOKEN")
         self._files = Files(spark, self._root)
         self._ledger = Ledger(self._files, self._root, attempt, None if token is None else int(token))
-        targets = [Target(spark, EVENTS, ["event_date", "event_hour"]), Target(spark, DEAD_LETTERS, ["arrival_date"])]
-        self._publisher = Publisher(self._files, self._root, targets, attempt)
+        self._publisher = Publisher(self._files, self._root, targets(spark), attempt)
         self._topic = source.Topic(spark, options.servers, options.topic)
         self._done = None
         self.result = {"batches": 0, "read": 0, "dead": 0}
 
     def recover(self):
-        """Carries out what an attempt that was killed has committed, and removes what it has not."""
+        """Carries out what an attempt that was killed has committed."""
         self._ledger.take_over()
-        last = self._ledger.last("g")
-        if last is not None:
-            self._publisher.carry_out(last)
-            self._reporter.published(last)
-        self._publisher.sweep()
-        self._done = last
+        self._done = self._ledger.last("g")
+        if self._done is not None:
+            self._publisher.carry_out(self._done)
+            self._publisher.sweep("g", self._done["name"])
+            self._reporter.published(self._done)
 
     def run(self):
         """Runs one generation to its end. True when there is another one to run."""
         known = self._topic.describe()
         lost = [] if self._done is None else source.gaps(self._done, known)
-        if lost:
-            self._lose(lost, known)
-        generation = 1 if self._done is None else self._done["generation"]
-        # A checkpoint that a person has removed must not begin at batch 0 of a generation that has one.
-        if self._done is not None and not lost and self._done["batch"] is not None and not self._has_checkpoint(generation):
-            generation += 1
-        begin = source.resume(self._done, known, self._options.begin)
-        query = self._start(generation, known, begin)
+        if lost and self._options.on_loss == "stop":
+            raise SystemExit(
+                f"STREAM_DATA_LOSS: messages of {self._options.topic} are gone before they were read: {source.described(lost)}. "
+                "Run the job with --on-loss record to write that into the ledger and to go on with what is there."
+            )
+        # A checkpoint that somebody has removed must not begin at batch 0 of a generation that has one.
+        if lost or self._lacks_checkpoint():
+            return self._close_generation(lost, known)
+        query = self._start(known)
         try:
             self._reporter.follow(query)
         except StreamingQueryException as error:
-            return self._ended(error)
+            return self._goes_on(error)
         return False
 
-    def _start(self, generation, known, begin):
-        frame = source.messages(self._spark, self._options.servers, self._options.topic, begin, self._options.most)
-        checkpoint = f"{self._root}/checkpoint/g{generation:04d}"
-        writer = frame.writeStream.queryName("app_events").option("checkpointLocation", checkpoint)
-        trigger = {"availableNow": True} if self._options.until_read else {"processingTime": f"{self._options.every} seconds"}
-        start = {str(partition): offset for partition, offset in begin.items()}
+    def _next(self):
+        """Generation and number of the batch after the last one."""
+        if self._done is None:
+            return 1, 0
+        if self._done["closes"]:
+            return self._done["generation"] + 1, 0
+        return self._done["generation"], self._done["batch"] + 1
 
-        def publish(rows, batch):
-            self._publish(rows, generation=generation, batch=batch, topic=known["id"], start=start, checkpoint=checkpoint)
+    def _lacks_checkpoint(self):
+        generation, batch = self._next()
+        return batch > 0 and not self._files.names(f"{self._checkpoint(generation)}/offsets")
 
-        return writer.trigger(**trigger).foreachBatch(publish).start()
+    def _checkpoint(self, generation):
+        return f"{self._root}/checkpoint/g{generation:04d}"
 
-    def _publish(self, rows, *, generation, batch, topic, start, checkpoint):
-        name = ENTRY.format(generation=generation, batch=batch)
-        entry = self._ledger.entry(name) or self._compute(name, rows, generation, batch, topic, start, checkpoint)
+    def _close_generation(self, lost, known):
+        """Takes the next name of the generation, so that nobody can add to it any more. True: there is a next generation to run."""
+        generation, batch = self._next()
+        begin = {str(partition): offset for partition, offset in source.resume(self._done, known, self._options.begin).items()}
+        now = time.time()
+        counts = {"read": 0, "dead": 0, "oldest": None, "began": now, "committed": now, "gaps": lost, "moves": []}
+        self._commit(generation, batch, known["id"], {"from": self._done["until"], "until": begin, "closes": True, **counts})
+        return True
+
+    def _commit(self, generation, batch, topic_id, facts):
+        """Commits a batch, or finds that another attempt has, and carries out the entry that holds."""
+        origin = {"generation": generation, "batch": batch, "topic": self._options.topic, "topicId": topic_id}
+        self._finish(self._ledger.commit(ENTRY.format(generation=generation, batch=batch), {**origin, **facts}))
+
+    def _finish(self, entry):
         self._publisher.carry_out(entry)
         self._done = entry
         self._reporter.published(entry)
-        self.result = {"batches": self.result["batches"] + 1, **{what: self.result[what] + entry[what] for what in ("read", "dead")}}
+        counted = {what: self.result[what] + entry[what] for what in ("read", "dead")}
+        self.result = {"batches": self.result["batches"] + 1, **counted}
 
-    def _compute(self, name, rows, generation, batch, topic, start, checkpoint):
-        """Stages a batch that has no entry yet and commits it; what another attempt has committed meanwhile holds instead."""
+    def _start(self, known):
+        generation, _ = self._next()
+        begin = source.resume(self._done, known, self._options.begin)
+        frame = source.messages(self._spark, self._options.servers, self._options.topic, begin, self._options.most)
+        writer = frame.writeStream.queryName("app_events").option("checkpointLocation", self._checkpoint(generation))
+        trigger = {"availableNow": True} if self._options.until_read else {"processingTime": f"{self._options.every} seconds"}
+        begin = {str(partition): offset for partition, offset in begin.items()}
+
+        def publish(rows, batch):
+            self._publish(rows, generation, batch, known["id"], begin)
+
+        return writer.trigger(**trigger).foreachBatch(publish).start()
+
+    def _publish(self, rows, generation, batch, topic_id, begin):
+        """One batch. What has an entry is never computed again."""
+        name = ENTRY.format(generation=generation, batch=batch)
+        committed = self._ledger.entry(name)
+        if committed is not None:
+            return self._finish(committed)
         began = time.time()
+        counts, moves = self._stage(name, rows, generation, batch)
+        if self._topic.describe()["id"] != topic_id:
+            raise source.TopicChanged
+        until = self._planned(generation, batch)
+        before = begin if batch == 0 or self._done is None else self._done["until"]
+        times = {"began": began, "committed": time.time()}
+        offsets = {"from": {partition: before.get(partition, 0) for partition in until}, "until": until, "closes": False, "gaps": []}
+        self._commit(generation, batch, topic_id, {**offsets, **counts, **times, "moves": moves})
+
+    def _stage(self, name, rows, generation, batch):
+        """Writes what a batch holds beside the tables. Returns counts, and the moves that publish it."""
         observed = Observation()
-        counts = [F.count("*").alias("read"), F.count_if(F.col("reason").isNotNull()).alias("dead"), F.min("kafka_time").alias("oldest")]
+        metrics = [F.count("*").alias("read"), F.count_if(F.col("reason").isNotNull()).alias("dead"), F.min("kafka_time").alias("oldest")]
         parsed = with_origin(events.parsed(rows), generation, batch).withColumn("arrival_date", F.to_date("kafka_time"))
-        alive = parsed.observe(observed, *counts).where("reason is null")
-        moves = self._publisher.stage(name, {EVENTS: alive})
+        moves = self._publisher.stage(name, {EVENTS: parsed.observe(observed, *metrics).where("reason is null")})
         seen = observed.get
         if seen["dead"]:
             moves += self._publisher.stage(name, {DEAD_LETTERS: parsed.where("reason is not null")})
-        if self._topic.describe()["id"] != topic:
-            raise source.Gap([])
-        before = self._done["until"] if self._done is not None and self._done["generation"] == generation else start
-        until = self._planned(checkpoint, batch)
-        entry = self._ledger.commit(
-            name,
-            {
-                "generation": generation,
-                "batch": batch,
-                "topic": self._options.topic,
-                "topicId": topic,
-                "from": {partition: before.get(partition, 0) for partition in until},
-                "until": until,
-                "read": seen["read"],
-                "dead": seen["dead"],
-                "oldest": seen["oldest"].timestamp() if seen["oldest"] else None,
-                "began": began,
-                "committed": time.time(),
-                "gaps": [],
-                "moves": moves,
-            },
-        )
-        if entry["moves"] != moves:
-            self._publisher.discard(name)
-        return entry
+        oldest = seen["oldest"].timestamp() if seen["oldest"] else None
+        return {"read": seen["read"], "dead": seen["dead"], "oldest": oldest}, moves
 
-    def _planned(self, checkpoint, batch):
+    def _planned(self, generation, batch):
         """Where the batch ends, by partition, as Spark has written down before it began: no other attempt can plan it differently."""
-        text = self._files.read(f"{checkpoint}/offsets/{batch}")
+        text = self._files.read(f"{self._checkpoint(generation)}/offsets/{batch}")
         return json.loads(text.splitlines()[-1])[self._options.topic]
 
-    def _has_checkpoint(self, generation):
-        return bool(self._files.names(f"{self._root}/checkpoint/g{generation:04d}/offsets"))
-
-    def _lose(self, lost, known):
-        """Stops, or writes the gap down as an entry of its own and goes on in a new generation."""
-        gap = source.Gap(lost)
-        if self._options.on_loss == "stop":
-            raise SystemExit(
-                f"STREAM_DATA_LOSS: messages of {self._options.topic} are gone before they were read ({gap}). "
-                "Run the job with --on-loss record to write the gap into the ledger and to go on with what is there."
-            )
-        generation = self._done["generation"] + 1
-        begin = {str(partition): offset for partition, offset in source.resume(self._done, known, self._options.begin).items()}
-        name = ENTRY.format(generation=generation, batch=0).replace("-b", "-a")
-        entry = {"generation": generation, "batch": None, "topic": self._options.topic, "topicId": known["id"], "from": begin, "until": begin}
-        now = time.time()
-        nothing = {"read": 0, "dead": 0, "oldest": None, "began": now, "committed": now, "moves": []}
-        self._done = self._ledger.commit(name, {**entry, **nothing, "gaps": lost})
-        print(f"STREAM_DATA_LOSS: {gap}; written down, going on in generation {generation}", file=sys.stderr, flush=True)
-
-    def _ended(self, error):
-        """Whether the query that failed is to be started again, after a look at what the broker has."""
-        text = str(error)
-        if "STREAM_FENCED" in text:
-            raise Fenced(0, 0) from None
-        if not any(sign in text for sign in (*LOSS, "Gap")):
+    def _goes_on(self, error):
+        """True when the query failed because the broker lacks what it should have: the next look at it says what is lost."""
+        if not any(sign in str(error) for sign in source.SIGNS_OF_LOSS):
             raise error
-        known = self._topic.describe()
-        if self._done is None or not source.gaps(self._done, known):
+        if self._done is None or not source.gaps(self._done, self._topic.describe()):
             raise error
         return True
 

@@ -62,3 +62,71 @@ export const STREAM_TABLES: Table[] = [
     [{ name: "arrival_date", type: "date", comment: "Day of kafka_time" }],
   ),
 ];
+
+const DAY = [{ name: "event_date", type: "date", comment: "Day of the events, as the app says" }];
+
+/** Reports on the stream, by day. An event that was sent twice counts once. */
+export const STREAM_REPORTS: Table[] = [
+  table(
+    "enriched.sales_by_payment_method",
+    "Purchases in the app by payment method",
+    columns(
+      ["payment_method", "string", "Empty where the event names none"],
+      ["purchases", "bigint"],
+      ["units", "bigint"],
+      ["revenue", "decimal(18,2)"],
+    ),
+    DAY,
+  ),
+  table(
+    "enriched.events_by_category",
+    "Events in the app and what they brought in, by hour and product category",
+    columns(
+      ["event_hour", "string", "00 to 23"],
+      ["category", "string", "Empty where the event names none"],
+      ["events", "bigint"],
+      ["views", "bigint"],
+      ["carts", "bigint"],
+      ["purchases", "bigint"],
+      ["revenue", "decimal(18,2)"],
+    ),
+    DAY,
+  ),
+  table(
+    "enriched.purchase_funnel",
+    "From view to cart to purchase: a journey is one customer and one product on one day",
+    columns(
+      ["step", "int", "1 to 3"],
+      ["stage", "string", "view, cart or purchase"],
+      ["events", "bigint", "All events of this stage"],
+      ["journeys", "bigint", "Journeys that reached it, the stages before it done before it"],
+      ["customers", "bigint", "Customers of these journeys"],
+    ),
+    DAY,
+  ),
+  table(
+    "enriched.recommendation_clicks",
+    "Clicks on recommended products by algorithm, and what followed on the same day",
+    columns(
+      ["algorithm", "string", "Empty where the event names none"],
+      ["clicks", "bigint"],
+      ["customers", "bigint"],
+      ["followed", "bigint", "Clicks after which the customer viewed, put into the cart or bought the recommended product"],
+      ["bought", "bigint", "Clicks after which the customer bought it"],
+    ),
+    DAY,
+  ),
+  table(
+    "enriched.app_event_fields",
+    "Fields of events that no column holds: how the events change",
+    columns(
+      ["event_type", "string"],
+      ["field", "string"],
+      ["kind", "string", "Type of the value, as Spark names it"],
+      ["events", "bigint"],
+      ["first_seen", "timestamp"],
+      ["last_seen", "timestamp"],
+    ),
+    DAY,
+  ),
+];

@@ -1,5 +1,6 @@
 /** The tables of Q Company's lake as they have to be: what `hiveDdl` brings about, and the one place that says what a column is. */
 import type { HiveDdlConfig } from "qflow/operators";
+import { COMPACTION_TABLES } from "./compaction-tables.ts";
 import { type Column, columns, type Table, table } from "./table.ts";
 
 const SALES_PARTITION: Column[] = [{ name: "transaction_date", type: "date", comment: "Day of the sale" }];
@@ -247,5 +248,5 @@ export const DATABASES: HiveDdlConfig["databases"] = [
   { name: "enriched", comment: "Data products", properties: {} },
 ];
 
-/** All tables of the batch part. */
-export const TABLES: Table[] = [...standardized, ...conformed, ...enriched];
+/** All tables of the batch part, and what compaction tells of them. */
+export const TABLES: Table[] = [...standardized, ...conformed, ...enriched, ...COMPACTION_TABLES];

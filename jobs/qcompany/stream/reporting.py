@@ -2,13 +2,12 @@
 
 import os
 
+from qcompany.stream.tables import EVENTS
+
 try:
     from qflow_service import Service
 except ImportError:
     Service = None
-
-DATASET = "standardized.app_events"
-
 
 class Reporter:
     """Says progress and events where there is a worker to hear them."""
@@ -25,7 +24,7 @@ class Reporter:
 
     def published(self, entry):
         """Announces the hours that a batch has brought rows for."""
-        hours = sorted({move[1] for move in entry["moves"] if move[0] == DATASET})
+        hours = sorted({move[1] for move in entry["moves"] if move[0] == EVENTS})
         for hour in hours if self._service else []:
             date, clock = (part.split("=")[1] for part in hour.split("/"))
-            self._service.emit(DATASET, partition=f"{date}/{clock}")
+            self._service.emit(EVENTS, partition=f"{date}/{clock}")

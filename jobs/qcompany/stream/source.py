@@ -8,12 +8,12 @@ from py4j.protocol import Py4JJavaError
 ANSWER_MS = 30_000
 
 
-class Gap(Exception):
-    """Messages between what was read last and what the broker still has are gone. `lost` = [{partition, from, until, why}]."""
+# How Spark's Kafka source, or this job, says that offsets are not there any more.
+SIGNS_OF_LOSS = ("KAFKA_DATA_LOSS", "Some data may have been lost", "OffsetOutOfRange", "UnknownTopicOrPartition", "TopicChanged")
 
-    def __init__(self, lost):
-        super().__init__("; ".join(f"partition {one['partition']}: offsets {one['from']} to {one['until']}, {one['why']}" for one in lost))
-        self.lost = lost
+
+class TopicChanged(Exception):
+    """The topic was deleted and created anew while a batch was read."""
 
 
 class Topic:
@@ -76,6 +76,11 @@ def gaps(done, topic):
         elif latest < until:
             lost.append({"partition": int(partition), "from": latest, "until": until, "why": "the broker has lost what it had"})
     return lost
+
+
+def described(lost):
+    """Gaps in words."""
+    return "; ".join(f"partition {one['partition']} from offset {one['from']}, {one['why']}" for one in lost)
 
 
 def resume(done, topic, fresh):

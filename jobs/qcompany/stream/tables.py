@@ -10,6 +10,25 @@ from qcompany import runtime
 LOCATION_SECONDS = 20
 
 
+EVENTS = "standardized.app_events"
+DEAD_LETTERS = "standardized.dead_letters"
+REPLAYED = "standardized.dead_letters_replayed"
+
+
+def targets(spark):
+    """The tables of the stream."""
+    by_arrival = ["arrival_date"]
+    return [Target(spark, EVENTS, ["event_date", "event_hour"]), Target(spark, DEAD_LETTERS, by_arrival), Target(spark, REPLAYED, by_arrival)]
+
+
+def prepare_to_write(spark, timezone):
+    """Settings of a session that writes events: days and hours are those of `timezone`."""
+    spark.conf.set("spark.sql.session.timeZone", timezone)
+    spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
+    # An hour is one file: nothing is to be split or joined on the way.
+    spark.conf.set("spark.sql.adaptive.enabled", "false")
+
+
 class Target:
     """A table, and the partition columns in the order of its folders."""
 
@@ -73,16 +92,17 @@ class Publisher:
         self._targets = {target.table: target for target in targets}
         self._attempt = attempt
 
-    def sweep(self):
-        """Removes what attempts that are gone have staged. Call it when the last entry is carried out."""
+    def sweep(self, prefix, last):
+        """Removes what was staged for entries up to the last one. An attempt that is not gone may still commit a later one, never these."""
         for name in self._files.names(self._staging):
-            self._files.remove(f"{self._staging}/{name}")
+            if name.startswith(prefix) and name[: len(last)] <= last:
+                self._files.remove(f"{self._staging}/{name}")
 
     def stage(self, name, rows_by_table):
         """Writes rows of each table for the entry `name`. Returns the moves: [table, folder of the partition, from, file name]."""
         moves = []
         for table, rows in rows_by_table.items():
-            folder = f"{self._folder_of(name)}/{table}"
+            folder = f"{self._staging}/{name}-{self._attempt}/{table}"
             self._targets[table].stage(rows, folder)
             for number, path in enumerate(self._files.parquet_below(folder)):
                 partition = path.rpartition("/")[0]
@@ -99,14 +119,10 @@ class Publisher:
                 self._files.make_folder(location)
             for _, partition, source, name in moves:
                 self._files.move(f"{self._staging}/{source}", f"{locations[partition]}/{name}")
-        self._files.remove(self._folder_of(entry["name"], entry["attempt"]))
-
-    def discard(self, name):
-        """Removes what this attempt staged for an entry that another one has created."""
-        self._files.remove(self._folder_of(name))
-
-    def _folder_of(self, name, attempt=None):
-        return f"{self._staging}/{name}-{attempt or self._attempt}"
+        # Also what other attempts have staged for it: the name is taken.
+        for name in self._files.names(self._staging):
+            if name.startswith(f"{entry['name']}-"):
+                self._files.remove(f"{self._staging}/{name}")
 
 
 def with_origin(rows, generation, batch):
