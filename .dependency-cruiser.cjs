@@ -5,7 +5,7 @@ const ROOMS = {
   dag: ["config"],
   metadata: ["dag", "config"],
   operators: ["metadata", "kafka", "dag", "config"],
-  scheduler: ["operators", "metadata", "dag", "config"],
+  scheduler: ["operators", "kafka", "metadata", "dag", "config"],
   worker: ["operators", "metadata", "dag", "config"],
   notifications: ["metadata", "dag", "config"],
   api: ["scheduler", "worker", "operators", "lake", "metadata", "dag", "config"],

@@ -33,7 +33,9 @@ export {
   type DatasetSchedule,
   every,
   once,
+  type OnMessageOptions,
   onDatasets,
+  onMessage,
   type Schedule,
   type Timetable,
 } from "./dag/schedule.ts";

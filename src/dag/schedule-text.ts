@@ -1,6 +1,6 @@
 /** How schedules read. */
 import { datasetsIn } from "./datasets.ts";
-import type { ScheduleSpec } from "./spec.ts";
+import type { MessageSchedule, ScheduleSpec } from "./spec.ts";
 
 /** A few words, as in a column: `30 2 * * *`, `every 15m`, `@once`, `Dataset`. Null = by hand. */
 export function scheduleSummary(schedule: ScheduleSpec | null): string | null {
@@ -8,6 +8,8 @@ export function scheduleSummary(schedule: ScheduleSpec | null): string | null {
   switch (schedule.kind) {
     case "datasets":
       return "Dataset";
+    case "messages":
+      return `topic ${schedule.topic}`;
     case "every":
       return `every ${periodText(schedule.milliseconds)}`;
     case "once":
@@ -24,6 +26,8 @@ export function scheduleDescription(schedule: ScheduleSpec | null): string {
   switch (schedule.kind) {
     case "datasets":
       return `datasets (${datasetsIn(schedule.condition).join(", ")})${CONSUMED[schedule.consume]}`;
+    case "messages":
+      return `messages of topic ${schedule.topic} (${schedule.connection})${windowText(schedule.window)}`;
     case "every":
       return `every ${periodText(schedule.milliseconds)}`;
     case "once":
@@ -33,6 +37,12 @@ export function scheduleDescription(schedule: ScheduleSpec | null): string {
     default:
       return `${schedule.expression} (${schedule.timezone})${CLOSED[schedule.calendar?.onClosedDay ?? "none"]}`;
   }
+}
+
+function windowText(window: MessageSchedule["window"]): string {
+  return window === null
+    ? ", a run a message"
+    : `, a run for up to ${window.messages} of them or ${periodText(window.milliseconds)}`;
 }
 
 const CONSUMED = { pending: "", each: ", a run an event", partition: ", a run a partition" };

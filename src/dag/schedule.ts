@@ -4,7 +4,7 @@ import { dagError } from "./call-site.ts";
 import { checkZone, parseCron } from "./cron.ts";
 import { type DatasetExpression, type DatasetLike, expressionOf } from "./datasets.ts";
 import { type Duration, milliseconds } from "./duration.ts";
-import type { ClosedDayRule, CronSpec, DatasetConsumption, ScheduleSpec } from "./spec.ts";
+import type { ClosedDayRule, CronSpec, DatasetConsumption, MessageSchedule, ScheduleSpec } from "./spec.ts";
 import { SEVERAL, ticksOf } from "./ticks.ts";
 import { type ClockSchedule, listRuns, type TimetableRun } from "./timetable.ts";
 
@@ -26,8 +26,14 @@ export interface DatasetSchedule {
   readonly expression: DatasetExpression;
 }
 
+/** A schedule by the messages of a topic. */
+export interface TopicSchedule {
+  readonly kind: "topicSchedule";
+  readonly spec: MessageSchedule;
+}
+
 /** What `schedule` takes; null = only by hand. */
-export type Schedule = Timetable | DatasetSchedule | null;
+export type Schedule = Timetable | DatasetSchedule | TopicSchedule | null;
 
 /** How a cron expression is read. */
 export interface CronOptions {
@@ -103,6 +109,44 @@ export function onDatasets(
     throw dagError('consume "each" makes one run an event: name one dataset or any(…), not all(…)');
   }
   return { kind: "datasetSchedule", spec: { kind: "datasets", condition: expression.condition, consume }, expression };
+}
+
+/** Which messages start runs, and how. */
+export interface OnMessageOptions {
+  /** Id of a connection of kind `kafka`. */
+  readonly connection: string;
+  readonly topic: string;
+  /**
+   * What makes a second message the same as one before, which then starts nothing: its place in the topic (default), its `"key"`, or
+   * the value at a JSON pointer (`"/orderId"`).
+   */
+  readonly dedupe?: "offset" | "key" | `/${string}`;
+  /** Where to begin when the DAG is first known: with what comes from then on (default), or with what the topic holds. */
+  readonly from?: "latest" | "earliest";
+  /** One run for all that came: when `messages` (100) wait, or the oldest has waited `within` (1 minute). */
+  readonly window?: { readonly messages?: number; readonly within?: Duration };
+}
+
+/** Most messages that a run of a window takes. */
+const WINDOW_LIMIT = 1_000;
+
+/**
+ * A run for every message of a topic, or for every window of messages. The params `message` or `messages`, where the DAG declares
+ * them, hold what came; of a single message that is a JSON object, its fields are params too. Throws DAG_INVALID.
+ */
+export function onMessage(options: OnMessageOptions): TopicSchedule {
+  const { connection, topic, dedupe = "offset", from = "latest", window } = options;
+  if (connection === "") throw dagError("onMessage: connection is empty");
+  if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic)) throw dagError(`onMessage: ${JSON.stringify(topic)} is no topic's name`);
+  const messages = window?.messages ?? 100;
+  if (!Number.isInteger(messages) || messages < 1 || messages > WINDOW_LIMIT) {
+    throw dagError(`onMessage: a window has 1 to ${WINDOW_LIMIT} messages, not ${messages}`);
+  }
+  const within = milliseconds(window?.within ?? "1m", "within");
+  if (within < 1000) throw dagError(`within ${JSON.stringify(window?.within)} is less than a second`);
+  const same = dedupe === "offset" || dedupe === "key" ? dedupe : { pointer: dedupe };
+  const opened = window === undefined ? null : { messages, milliseconds: within };
+  return { kind: "topicSchedule", spec: { kind: "messages", connection, topic, dedupe: same, from, window: opened } };
 }
 
 function cronSpec(kind: CronSpec["kind"], given: string | readonly string[], options: CronOptions): CronSpec {

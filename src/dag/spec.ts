@@ -41,7 +41,22 @@ export type ScheduleSpec =
   | { kind: "once" }
   /** The next run when the one before has ended; starts are at least `spacingMs` apart. */
   | { kind: "continuous"; spacingMs: number }
-  | { kind: "datasets"; condition: DatasetCondition; consume: DatasetConsumption };
+  | { kind: "datasets"; condition: DatasetCondition; consume: DatasetConsumption }
+  | MessageSchedule;
+
+/** Runs for the messages of a topic: one a message, or (`window`) one for all that came together. */
+export interface MessageSchedule {
+  kind: "messages";
+  /** Id of a connection of kind `kafka`. */
+  connection: string;
+  topic: string;
+  /** What makes two messages the same: their place in the topic, their key, or the value at this JSON pointer. */
+  dedupe: "offset" | "key" | { pointer: string };
+  /** Where to begin when the topic is seen for the first time. */
+  from: "latest" | "earliest";
+  /** A run when so many messages wait, or the oldest has waited so long. */
+  window: { messages: number; milliseconds: number } | null;
+}
 
 /** `cron` = a run at each tick, `cronInterval` = one for the time between two. */
 export interface CronSpec {

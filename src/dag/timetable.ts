@@ -5,7 +5,12 @@ import { type PeriodicSchedule, type Ticks, ticksOf } from "./ticks.ts";
 export type { PeriodicSchedule } from "./ticks.ts";
 
 /** A schedule by the clock. */
-export type ClockSchedule = Exclude<ScheduleSpec, { kind: "datasets" }>;
+export type ClockSchedule = Exclude<ScheduleSpec, { kind: "datasets" | "messages" }>;
+
+/** Whether a clock makes the schedule's runs, and not what happens elsewhere. */
+export function isByClock(schedule: ScheduleSpec): schedule is ClockSchedule {
+  return schedule.kind !== "datasets" && schedule.kind !== "messages";
+}
 
 /** One run a timetable makes. */
 export interface TimetableRun {

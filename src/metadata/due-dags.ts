@@ -40,7 +40,7 @@ export async function lockDueDags(sql: Sql, limit: number): Promise<DueDag[]> {
   const locked = await sql.query<{ dag_id: string }>(
     // guard: due-share
     `select d.dag_id from dag d
-     where d.active and d.version_id is not null and d.schedule ->> 'kind' <> 'datasets' and (d.plan_pending
+     where d.active and d.version_id is not null and d.schedule ->> 'kind' not in ('datasets', 'messages') and (d.plan_pending
        or not d.paused and d.next_run_after <= now() and (
          select count(*) from dag_run r where r.dag_id = d.dag_id and r.state in ('queued', 'running') and r.backfill_id is null) < d.max_active_runs)
      order by d.next_run_after nulls first, d.dag_id limit $1 for no key update of d skip locked`,
@@ -65,7 +65,7 @@ export async function readDueDags(sql: Sql, dagIds?: readonly string[]): Promise
          select json_agg(json_build_object('state', n.state, 'at', coalesce(n.started_at, n.queued_at)) order by n.id desc) from (
            select * from dag_run r where r.dag_id = d.dag_id and r.kind = 'scheduled' order by r.id desc limit $2) n) end as recent
      from dag d join dag_version v on v.id = d.version_id
-     where ($1::text[] is null or d.dag_id = any ($1)) and d.active and d.schedule ->> 'kind' <> 'datasets'
+     where ($1::text[] is null or d.dag_id = any ($1)) and d.active and d.schedule ->> 'kind' not in ('datasets', 'messages')
      order by d.next_run_after nulls first, d.dag_id`,
     [dagIds ?? null, RECENT],
   );

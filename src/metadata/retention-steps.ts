@@ -32,6 +32,14 @@ export const RETENTION_STEPS: readonly RetentionStep[] = [
       order by e.id`,
   },
   {
+    // Until then their keys keep a second message from starting anything.
+    name: "messages",
+    keeps: "runs",
+    table: "message_inbox",
+    key: "id",
+    old: `select id from message_inbox where taken_at < ${BEFORE} order by taken_at`,
+  },
+  {
     name: "lineage_events",
     keeps: "lineage",
     table: "lineage_event",

@@ -67,7 +67,7 @@ export interface NewRun {
   readonly dagId: string;
   readonly runId: string;
   readonly versionId: number;
-  readonly kind: "scheduled" | "manual" | "dataset";
+  readonly kind: "scheduled" | "manual" | "dataset" | "message";
   readonly logicalDate: Date | null;
   readonly interval: { readonly start: Date; readonly end: Date } | null;
   readonly runAfter: Date | null;

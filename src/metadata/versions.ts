@@ -7,6 +7,7 @@ import type { DagSpec, Json } from "../dag/spec.ts";
 import { QflowError } from "../errors.ts";
 import { type StoredBundle, storeBundle } from "./bundles.ts";
 import type { Database, Sql } from "./database.ts";
+import { placeSource } from "./message-sources.ts";
 import { dropServices, serviceElsewhere, storeServices } from "./services/deploy.ts";
 import { taskDefRows } from "./task-defs.ts";
 import { wakeWith } from "./wake.ts";
@@ -168,7 +169,10 @@ async function upsertDag(sql: Sql, file: string, spec: DagSpec): Promise<string 
     values,
   );
   await placeCursors(sql, spec);
-  if (spec.schedule === null || spec.schedule.kind === "datasets") await forgetTicks(sql, spec.dagId);
+  await placeSource(sql, spec);
+  if (spec.schedule === null || spec.schedule.kind === "datasets" || spec.schedule.kind === "messages") {
+    await forgetTicks(sql, spec.dagId);
+  }
   return result.rows[0]?.version_id ?? null;
 }
 
@@ -176,8 +180,8 @@ async function upsertDag(sql: Sql, file: string, spec: DagSpec): Promise<string 
 async function forgetTicks(sql: Sql, dagId: string): Promise<void> {
   await sql.query(
     `update dag set next_run_after = null, next_logical_date = null, next_interval_start = null, next_interval_end = null,
-       plan_pending = plan_pending and schedule <> 'null'
-     where dag_id = $1 and (next_run_after is not null or schedule = 'null' and plan_pending)`,
+       plan_pending = plan_pending and schedule ->> 'kind' = 'datasets'
+     where dag_id = $1 and (next_run_after is not null or schedule ->> 'kind' is distinct from 'datasets' and plan_pending)`,
     [dagId],
   );
 }

@@ -2,7 +2,7 @@
 import { scheduleDescription } from "../dag/schedule-text.ts";
 import type { DagSpec } from "../dag/spec.ts";
 import { diffSpecs, isSame } from "../dag/spec-diff.ts";
-import type { ClockSchedule } from "../dag/timetable.ts";
+import { type ClockSchedule, isByClock } from "../dag/timetable.ts";
 import type { DeployedDag } from "../metadata/views/deployed-view.ts";
 import { type BreakingChange, breakingChanges } from "./breaking.ts";
 import type { BrokenFile, CandidateDag, DagChange, ScheduleShift } from "./deploy-types.ts";
@@ -85,7 +85,7 @@ function shiftOf(before: DeployedDag | null, spec: DagSpec, now: Date): Schedule
 }
 
 function timing(before: DeployedDag | null, spec: DagSpec, now: Date): Timing | null {
-  if (spec.schedule === null || spec.schedule.kind === "datasets") return null;
+  if (spec.schedule === null || !isByClock(spec.schedule)) return null;
   const schedule: ClockSchedule = spec.schedule;
   // What another schedule settled says nothing about the one run of `once`.
   const anew = schedule.kind === "once" && before?.spec.schedule?.kind !== "once";

@@ -1,7 +1,7 @@
 /** Why something has not started, and when it will. Pure: decides over facts that were read. */
 import { datasetsIn } from "../dag/datasets.ts";
 import { scheduleDescription } from "../dag/schedule-text.ts";
-import type { DatasetCondition } from "../dag/spec.ts";
+import type { DatasetCondition, MessageSchedule } from "../dag/spec.ts";
 import { FINAL_TASK_STATES } from "../metadata/task-states.ts";
 import type { DagFacts } from "../metadata/views/explain-dag-view.ts";
 import {
@@ -25,6 +25,9 @@ export const REASON_CODES = [
   "due",
   "dataset_events_missing",
   "dataset_events_ready",
+  "messages_missing",
+  "messages_ready",
+  "topic_problem",
   "max_active_runs",
   "runs_ahead",
   "run_after",
@@ -101,6 +104,7 @@ function nextRun(facts: DagFacts): Reason[] {
         }),
       ]
     : [];
+  if (schedule.kind === "messages") return [...messageReasons(facts, schedule), ...limit];
   if (schedule.kind === "datasets") return [...datasetReasons(facts, schedule.condition), ...limit];
   if (planPending) return [...limit, reason("planning", "the scheduler has not computed its next run yet")];
   if (nextRunAfter === null) {
@@ -110,6 +114,22 @@ function nextRun(facts: DagFacts): Reason[] {
     return [...limit, reason("next_tick", `the next run is due at ${nextRunAfter.toISOString()}`, {}, nextRunAfter)];
   }
   return [...limit, reason("due", `a run is due since ${nextRunAfter.toISOString()}`, {}, nextRunAfter)];
+}
+
+function messageReasons({ messages }: DagFacts, { topic, window }: MessageSchedule): Reason[] {
+  const { waiting, lag, missed, problem } = messages ?? { waiting: 0, lag: 0, missed: 0, problem: null };
+  const facts = { topic, waiting, lag, missed };
+  const state =
+    waiting + lag === 0
+      ? reason("messages_missing", `it waits for a message in topic ${topic}`, facts)
+      : reason(
+          "messages_ready",
+          `${waiting} messages of topic ${topic} wait for ${window === null ? "runs" : "their window"}, ${lag} more are in the topic`,
+          facts,
+        );
+  return problem === null
+    ? [state]
+    : [reason("topic_problem", `topic ${topic} cannot be read: ${problem}`, facts), state];
 }
 
 function datasetReasons({ fresh, partitions }: DagFacts, condition: DatasetCondition): Reason[] {

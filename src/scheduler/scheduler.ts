@@ -21,6 +21,7 @@ import { createDatasetRuns } from "./dataset-runs.ts";
 import { createDueRuns } from "./due-runs.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { LostWorkerSearch } from "./lost-workers.ts";
+import { startMessages } from "./messages.ts";
 import { startWaits, type WaitsOptions } from "./waits.ts";
 
 /** How a scheduler is set up. */
@@ -56,12 +57,17 @@ export async function startScheduler(database: Database, options: SchedulerOptio
     warn: options.warn ?? ((message) => console.error(`scheduler: ${message}`)),
     ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }),
   });
+  const messages = startMessages(database, {
+    connection: options.connection ?? noConnection,
+    warn: options.warn ?? ((message) => console.error(`scheduler: ${message}`)),
+  });
   const tell = lookTeller(database, host);
   const housekeeping = startHousekeeping(database, options);
   let woken = Promise.withResolvers<void>();
   const unlisten = listen(database, "qflow_scheduler", () => {
     woken.resolve();
     waits.wake();
+    messages.wake();
   });
   const loop = (async () => {
     for (let failures = 0; !stopping.signal.aborted; ) {
@@ -79,7 +85,7 @@ export async function startScheduler(database: Database, options: SchedulerOptio
   return {
     stop: async () => {
       stopping.abort();
-      await Promise.all([unlisten(), loop, waits.stop(), housekeeping.stop()]);
+      await Promise.all([unlisten(), loop, waits.stop(), messages.stop(), housekeeping.stop()]);
       await tell.ended();
     },
   };

@@ -104,7 +104,8 @@ class Play {
     }));
     for (const member of this.#members) {
       const { schedule } = member.dag.spec;
-      if (schedule === null) continue;
+      // When messages come is not known.
+      if (schedule === null || schedule.kind === "messages") continue;
       if (schedule.kind !== "datasets") this.#tick(member, schedule, null);
       else
         for (const id of datasetsIn(schedule.condition))

@@ -1,10 +1,11 @@
 /** What un-pausing a DAG would do. Changes nothing. */
 import { datasetsIn } from "../dag/datasets.ts";
-import type { ScheduleSpec } from "../dag/spec.ts";
+import type { MessageSchedule, ScheduleSpec } from "../dag/spec.ts";
 import type { TimetableRun } from "../dag/timetable.ts";
 import type { Sql } from "../metadata/database.ts";
 import { waitingEvents } from "../metadata/dataset-runs.ts";
 import { readDueDags } from "../metadata/due-dags.ts";
+import { waitingMessages } from "../metadata/message-inbox.ts";
 import { partitionsAhead } from "../metadata/partition-runs.ts";
 import { countQueuedRuns } from "../metadata/runs.ts";
 import { getDag } from "../metadata/views/dag-views.ts";
@@ -39,11 +40,17 @@ export async function previewUnpause(sql: Sql, dagId: string): Promise<UnpausePr
   const queued = await countQueuedRuns(sql, dagId);
   const nothing = { dagId, paused, queued, created: 0, runs: [], skipped: 0, next: null };
   if (schedule?.kind === "datasets") return { ...nothing, created: await eventRuns(sql, dagId, schedule) };
+  if (schedule?.kind === "messages") return { ...nothing, created: await messageRuns(sql, dagId, schedule) };
   const [dag] = await readDueDags(sql, [dagId]);
   if (dag === undefined) return nothing;
   const timing = timingOf(dag);
   const { runs, total, skipped } = dueRuns(timing, LISTED);
   return { ...nothing, created: total, runs, skipped, next: comingRuns(timing, 1)[0] ?? null };
+}
+
+async function messageRuns(sql: Sql, dagId: string, { window }: MessageSchedule): Promise<number> {
+  const { length } = await waitingMessages(sql, dagId, MOST);
+  return window === null ? length : Math.ceil(length / window.messages);
 }
 
 async function eventRuns(

@@ -4,7 +4,7 @@ import { getRun, listRuns, RUN_ORDER } from "../../metadata/views/run-views.ts";
 import { dagRun, dagRunCollection } from "../contract.ts";
 import { route } from "../route.ts";
 import { many, sliceOf, slicing, when } from "./list-query.ts";
-import { runKind, runShape } from "./shape.ts";
+import { runKinds, runShape } from "./shape.ts";
 
 /** Where Airflow takes an id, `~` stands for all. */
 export function idOrAll(id: string): string | undefined {
@@ -34,7 +34,7 @@ const list = route({
       {
         dagId: idOrAll(params.dag_id),
         states: query.state,
-        kinds: query.run_type?.map(runKind),
+        kinds: query.run_type?.flatMap(runKinds),
         logicalDateFrom: query.logical_date_gte,
         logicalDateTo: query.logical_date_lte,
         runAfterFrom: query.run_after_gte,

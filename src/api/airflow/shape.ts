@@ -135,6 +135,7 @@ const RUN_TYPE = {
   scheduled: "scheduled",
   manual: "manual",
   dataset: "asset_triggered",
+  message: "asset_triggered",
   backfill: "backfill",
 } as const;
 
@@ -144,8 +145,8 @@ export function runType(kind: string): DagRun["run_type"] {
 }
 
 /** Airflow's word for a type of run in qflow's. */
-export function runKind(type: string): string {
-  return type === "asset_triggered" ? "dataset" : type;
+export function runKinds(type: string): string[] {
+  return type === "asset_triggered" ? ["dataset", "message"] : [type];
 }
 
 /** A run. */

@@ -78,7 +78,9 @@ async function nextOf(
   const [dag] = await readDueDags(database, [dagId]);
   const runs = dag === undefined ? [] : comingRuns(timingOf(dag), count);
   const known =
-    schedule === null || ["datasets", "continuous"].includes(schedule.kind) ? "no time is known" : "no more runs";
+    schedule === null || ["datasets", "messages", "continuous"].includes(schedule.kind)
+      ? "no time is known"
+      : "no more runs";
   printRows(runs, RUN_COLUMNS, { format: output, empty: `${dagId} runs ${scheduleDescription(schedule)}; ${known}.` });
   if (runs.length > 0 && paused) say(`${dagId} is paused: none of them is made until it is un-paused.`);
 }

@@ -2,6 +2,7 @@
 import type { ScheduleSpec } from "../../dag/spec.ts";
 import { QflowError } from "../../errors.ts";
 import type { Sql } from "../database.ts";
+import { type MessageBacklog, messageBacklogs } from "../message-sources.ts";
 
 /** Why a DAG file could not be loaded. */
 export interface ImportErrorFact {
@@ -30,6 +31,8 @@ export interface DagFacts {
   /** Datasets of its schedule that have events it has not had; per partition where it runs once a partition. */
   readonly fresh: readonly string[];
   readonly partitions: readonly { readonly partition: string; readonly datasets: readonly string[] }[];
+  /** What waits of the topic of its schedule; null where it has none. */
+  readonly messages: MessageBacklog | null;
 }
 
 /** Runs and partitions that are named. */
@@ -38,7 +41,7 @@ const NAMED = 10;
 /** The facts of a DAG. Throws NOT_FOUND. */
 export async function readDagFacts(sql: Sql, dagId: string): Promise<DagFacts> {
   const found = await sql.query<DagFacts>(
-    `select d.dag_id as "dagId", d.active, d.paused, d.schedule, d.plan_pending as "planPending", d.next_run_after as "nextRunAfter",
+    `select null as messages, d.dag_id as "dagId", d.active, d.paused, d.schedule, d.plan_pending as "planPending", d.next_run_after as "nextRunAfter",
        d.max_active_runs as "maxActiveRuns", now() as now,
        (select jsonb_build_object('file', e.file, 'message', e.message, 'line', e.line) from import_error e where e.file = d.file)
          as "importError",
@@ -58,5 +61,6 @@ export async function readDagFacts(sql: Sql, dagId: string): Promise<DagFacts> {
   );
   const row = found.rows[0];
   if (!row) throw new QflowError("NOT_FOUND", `there is no DAG ${dagId}`);
-  return row;
+  if (row.schedule?.kind !== "messages") return row;
+  return { ...row, messages: (await messageBacklogs(sql, dagId))[0] ?? null };
 }

@@ -73,6 +73,21 @@ const QUERIES: readonly MetricQuery[] = [
     sql: `select pool as label, extract(epoch from now() - min(queued_at)) as value from task_instance where state = 'queued' group by pool`,
   },
   {
+    name: "qflow_topic_lag_messages",
+    type: "gauge",
+    help: "Messages of a topic that a DAG, or a task that consumes it, has not read, as it was looked at last.",
+    label: "consumer",
+    sql: `select dag_id as label, sum(greatest(0, end_offset - next_offset)) as value from message_cursor group by dag_id
+      union all select consumer, sum(greatest(0, end_offset - next_offset)) from consumer_offset group by consumer`,
+  },
+  {
+    name: "qflow_messages_waiting",
+    type: "gauge",
+    help: "Messages that were read and wait for a run of their DAG.",
+    label: "dag_id",
+    sql: "select dag_id as label, count(*) as value from message_inbox where taken_at is null group by dag_id",
+  },
+  {
     name: "qflow_schedulers",
     type: "gauge",
     help: "Schedulers that have looked lately.",

@@ -11,7 +11,7 @@ export interface RunRow {
   readonly id: string;
   readonly dag_id: string;
   readonly run_id: string;
-  readonly kind: "scheduled" | "manual" | "dataset" | "backfill";
+  readonly kind: "scheduled" | "manual" | "dataset" | "backfill" | "message";
   readonly state: "queued" | "running" | "success" | "failed";
   readonly logical_date: Date | null;
   readonly interval_start: Date | null;
