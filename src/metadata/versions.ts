@@ -180,7 +180,7 @@ async function upsertDag(sql: Sql, file: string, spec: DagSpec): Promise<string 
 async function forgetTicks(sql: Sql, dagId: string): Promise<void> {
   await sql.query(
     `update dag set next_run_after = null, next_logical_date = null, next_interval_start = null, next_interval_end = null,
-       plan_pending = plan_pending and schedule ->> 'kind' = 'datasets'
+       plan_pending = plan_pending and schedule ->> 'kind' is not distinct from 'datasets'
      where dag_id = $1 and (next_run_after is not null or schedule ->> 'kind' is distinct from 'datasets' and plan_pending)`,
     [dagId],
   );
