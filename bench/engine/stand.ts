@@ -5,6 +5,7 @@ import { chmod, mkdir, mkdtemp, open, readdir, rm, writeFile } from "node:fs/pro
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { smallNode } from "../../src/cli/platform/small-node.ts";
 import { freePort } from "../../src/engines/ports.ts";
 import { ensureDatabase, type RunningPostgres, startPostgres } from "../../src/engines/postgres.ts";
 import { type Database, openDatabase } from "../../src/metadata/database.ts";
@@ -97,7 +98,8 @@ export class Stand {
   async startProcess(name: StandProcess): Promise<void> {
     const log = await open(join(this.#folder, `${name}.log`), "a");
     this.startedAt.set(name, Date.now());
-    const child = spawn(process.execPath, [CLI, name], { env: this.env, stdio: ["ignore", log.fd, log.fd, "ipc"] });
+    const { args, env } = smallNode([CLI, name], this.env);
+    const child = spawn(process.execPath, args, { env, stdio: ["ignore", log.fd, log.fd, "ipc"] });
     this.#children.set(name, child);
     await log.close();
   }

@@ -1,13 +1,7 @@
 /** Engines for the time of one command: those that run for this QFLOW_HOME, or its own that are stopped again. */
 import { type Config, loadConfig } from "../config.ts";
 import type { Connection } from "../dag/operator.ts";
-import {
-  type EngineName,
-  progressOn,
-  type RunningEngines,
-  runningEnvironment,
-  startEngines,
-} from "../engines/index.ts";
+import type { EngineName, RunningEngines } from "../engines/index.ts";
 import { QflowError } from "../errors.ts";
 import { say } from "./output.ts";
 import type { CommandContext } from "./program.ts";
@@ -31,6 +25,8 @@ export async function withEngines<T>(
   names: readonly EngineName[],
   work: (config: Config) => Promise<T>,
 ): Promise<T> {
+  // A process that is given its addresses does not need what starts engines.
+  const { runningEnvironment } = await import("../engines/index.ts");
   const running = await runningEnvironment(context.config, names);
   if (running) return work(loadConfig({ ...context.env, ...running }));
   const engines = await startForCommand(context.config, names);
@@ -48,6 +44,7 @@ export async function withEngines<T>(
 }
 
 async function startForCommand(config: Config, names: readonly EngineName[]): Promise<RunningEngines> {
+  const { progressOn, startEngines } = await import("../engines/index.ts");
   if (names.includes("hive")) say("Starting the engines for this command (a minute); `npm start` keeps them running.");
   return startEngines(config, { names, progress: progressOn(process.stderr), onEvent: () => {} });
 }

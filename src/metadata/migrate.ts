@@ -1,7 +1,7 @@
 /** Brings qflow's database to the schema of this installation. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import knexFactory, { type Knex } from "knex";
+import type { Knex } from "knex";
 import { QflowError } from "../errors.ts";
 import { type Database, type Sql, transactionOn } from "./database.ts";
 import { installedFunctions, installFunctions, readFunctions } from "./functions.ts";
@@ -38,7 +38,9 @@ export async function migrate(database: Database): Promise<MigrationReport> {
     await lock.query("select pg_advisory_lock($1)", [LOCK_KEY]);
     // On the locked connection: a pool of one must do.
     await refuseNewer(lock);
-    const applied = await applyMissing(database.url);
+    const done = await appliedNames(lock);
+    const missing = (await migrationFiles()).filter((name) => !done.includes(name));
+    const applied = missing.length > 0 ? await applyMissing(database.url) : [];
     const { installed, warning } = await transactionOn(lock, async () => {
       await claimContract(lock);
       const installed = await installFunctions(lock);
@@ -83,6 +85,8 @@ async function appliedNames(database: Sql): Promise<string[]> {
 }
 
 async function applyMissing(url: string): Promise<string[]> {
+  // Most processes find nothing missing; they need not hold it in memory.
+  const { default: knexFactory } = await import("knex");
   const knex = knexFactory({ client: "pg", connection: url, pool: { min: 0, max: 1 } });
   try {
     const [, applied] = (await knex.migrate.latest({ tableName: TABLE, migrationSource: new SqlFiles() })) as [

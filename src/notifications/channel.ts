@@ -2,7 +2,6 @@
 import type { Connection } from "../dag/operator.ts";
 import { QflowError } from "../errors.ts";
 import type { DueNotification } from "../metadata/notifications.ts";
-import { sendEmail } from "./email.ts";
 import { type NotificationText, textOf } from "./text.ts";
 import { sendSlack, sendWebhook } from "./webhook.ts";
 
@@ -15,6 +14,9 @@ export interface Message extends NotificationText {
 
 /** Sends; resolves when the other side has taken it. */
 type Channel = (message: Message, connection: Connection, signal: AbortSignal) => Promise<void>;
+
+/** What speaks SMTP is large, and many an installation writes no e-mail. */
+const sendEmail: Channel = async (...args) => (await import("./email.ts")).sendEmail(...args);
 
 const CHANNELS: Readonly<Record<string, Channel>> = {
   http: sendWebhook,

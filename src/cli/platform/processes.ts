@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../../config.ts";
 import { QflowError } from "../../errors.ts";
 import { type Supervised, supervise } from "../supervisor.ts";
+import { smallNode } from "./small-node.ts";
 
 const CLI = resolve(import.meta.dirname, "../../cli.ts");
 /** Node processes on a machine that is busy with other things take their time. */
@@ -28,7 +29,12 @@ export async function startProcesses(
 ): Promise<Processes> {
   const start = (name: keyof typeof GRACE_MS): Supervised =>
     supervise(
-      { name, command: process.execPath, args: [CLI, name], env, logFile: join(config.home, "log", `${name}.log`) },
+      {
+        name,
+        command: process.execPath,
+        ...smallNode([CLI, name], env),
+        logFile: join(config.home, "log", `${name}.log`),
+      },
       say,
     );
   const baseUrl = `http://${config.host}:${config.port}`;
