@@ -1,9 +1,10 @@
 """Dead letters that can be read by now → `standardized.app_events`, each once.
 
-    spark-submit jobs/stream_replay.py --root FOLDER [--timezone ZONE]
+    spark-submit jobs/stream_replay.py [--service app_events | --root FOLDER] [--timezone ZONE]
 
 For after a fix of what reads events. What became an event is noted in `standardized.dead_letters_replayed`, by the same entry of the ledger
-that lands it; the rest waits for the next replay. Result (QFLOW_RESULT): {"replay", "open", "landed", "reasons": {reason: still open}}.
+that lands it; the rest waits for the next replay.
+Result (QFLOW_RESULT): {"replay", "landed", "hours": ["2026-11-22/10"], "open", "reasons": {reason: still open}}.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from qcompany import runtime
 from qcompany.stream import events
 from qcompany.stream.files import Files
 from qcompany.stream.ledger import Ledger
-from qcompany.stream.tables import DEAD_LETTERS, EVENTS, REPLAYED, Publisher, prepare_to_write, targets
+from qcompany.stream.tables import DEAD_LETTERS, EVENTS, REPLAYED, Publisher, hours_of, prepare_to_write, targets
 
 ENTRY = "replay-{number:06d}"
 PLACE = ["topic", "generation", "partition", "offset"]
@@ -29,7 +30,7 @@ def main():
     options = arguments()
     spark = runtime.session()
     prepare_to_write(spark, options.timezone)
-    root = options.root.rstrip("/")
+    root = (options.root or root_of(spark, options.service)).rstrip("/")
     attempt = uuid.uuid4().hex[:12]
     files = Files(spark, root)
     ledger = Ledger(files, root, attempt, None)
@@ -43,14 +44,21 @@ def main():
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", required=True, help="the folder that the sink keeps its ledger in")
+    parser.add_argument("--service", default="app_events", help="the service that runs the sink")
+    parser.add_argument("--root", help="the folder that the sink keeps its ledger in, where it is no service")
     parser.add_argument("--timezone", default="UTC", help="zone of times that name none, as for the sink")
     return parser.parse_args()
+
+
+def root_of(spark, service):
+    """Where qflow keeps the state of a service: beside the warehouse."""
+    return f"{spark.conf.get('spark.sql.warehouse.dir').rstrip('/').rpartition('/')[0]}/checkpoints/{service}"
 
 
 def replay(spark, ledger, publisher, attempt, number):
     """One replay. Of two at the same time one commits, and the other one carries that out."""
     again = events.parsed(open_letters(spark)).persist()
+    hours = []
     counts = dict(again.groupBy(F.coalesce("reason", F.lit(""))).count().collect())
     landed = counts.pop("", 0)
     if landed:
@@ -62,8 +70,9 @@ def replay(spark, ledger, publisher, attempt, number):
         publisher.carry_out(entry)
         if entry["attempt"] != attempt:
             raise SystemExit(f"STREAM_REPLAY_BUSY: another replay has taken number {number}. Run this one again.")
+        hours = hours_of(entry)
     again.unpersist()
-    return {"replay": number if landed else None, "open": sum(counts.values()), "landed": landed, "reasons": counts}
+    return {"replay": number if landed else None, "landed": landed, "hours": hours, "open": sum(counts.values()), "reasons": counts}
 
 
 def open_letters(spark):

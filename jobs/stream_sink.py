@@ -38,7 +38,8 @@ def main():
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--servers", required=True, help="host:port of brokers, with commas between them")
+    servers = os.environ.get("QFLOW_KAFKA_SERVERS")
+    parser.add_argument("--servers", default=servers, help="host:port of brokers, with commas between them")
     parser.add_argument("--topic", required=True)
     parser.add_argument("--root", default=os.environ.get("QFLOW_CHECKPOINT"), help="folder of the lake for checkpoint, ledger and staging")
     parser.add_argument("--most", type=int, default=100_000, help="most messages of a batch")
@@ -48,8 +49,8 @@ def arguments():
     parser.add_argument("--timezone", default="UTC", help="zone of times that name none, and of the hours of the table")
     parser.add_argument("--until-read", action="store_true", help="end when everything is read that was there at the start")
     options = parser.parse_args()
-    if not options.root:
-        parser.error("--root is needed outside of a service")
+    if not options.root or not options.servers:
+        parser.error("--root and --servers are needed outside of a service")
     return options
 
 

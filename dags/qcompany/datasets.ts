@@ -12,3 +12,7 @@ export const agentPerformance = dataset("enriched.sales_agent_performance", {
   description: "Units that agents sold in branches, by day and names",
   owner: OWNER,
 });
+export const appEvents = dataset("standardized.app_events", {
+  description: "Events of the app, one row a message, by hour",
+  owner: OWNER,
+});

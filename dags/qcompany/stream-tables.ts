@@ -111,7 +111,11 @@ export const STREAM_REPORTS: Table[] = [
       ["algorithm", "string", "Empty where the event names none"],
       ["clicks", "bigint"],
       ["customers", "bigint"],
-      ["followed", "bigint", "Clicks after which the customer viewed, put into the cart or bought the recommended product"],
+      [
+        "followed",
+        "bigint",
+        "Clicks after which the customer viewed, put into the cart or bought the recommended product",
+      ],
       ["bought", "bigint", "Clicks after which the customer bought it"],
     ),
     DAY,

@@ -1,7 +1,9 @@
 /** What to execute for `sparkStream`. */
 import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import type { Connection } from "../dag/operator.ts";
 import { QflowError } from "../errors.ts";
+import { kafkaAddress } from "./clients/kafka.ts";
 import type { PrepareProgram } from "./program-command.ts";
 import { prepareDriver } from "./spark/launch.ts";
 import type { SparkStreamConfig } from "./spark-stream.ts";
@@ -26,7 +28,7 @@ export const prepare: PrepareProgram<SparkStreamConfig> = async (config, context
       ...(config.packages.length === 0 ? {} : { "spark.jars.packages": config.packages.join(",") }),
       ...config.conf,
     },
-    env: {},
+    env: config.kafka === undefined ? {} : { QFLOW_KAFKA_SERVERS: brokersOf(context.connection(config.kafka)) },
     folder: context.folder,
   });
   return {
@@ -39,3 +41,17 @@ export const prepare: PrepareProgram<SparkStreamConfig> = async (config, context
     sources: [application],
   };
 };
+
+function brokersOf(connection: Connection): string {
+  const { brokers, login, tls } = kafkaAddress(connection, "qflow");
+  if (login !== null || tls === "on") {
+    throw new QflowError(
+      "CONFIG_INVALID",
+      `connection ${connection.id}: applications get no login and no certificates`,
+      {
+        remedy: "Set the options of Spark's Kafka source in the application, with a password of its own.",
+      },
+    );
+  }
+  return brokers.join(",");
+}

@@ -2,7 +2,7 @@
 
 import os
 
-from qcompany.stream.tables import EVENTS
+from qcompany.stream.tables import EVENTS, hours_of
 
 try:
     from qflow_service import Service
@@ -24,7 +24,5 @@ class Reporter:
 
     def published(self, entry):
         """Announces the hours that a batch has brought rows for."""
-        hours = sorted({move[1] for move in entry["moves"] if move[0] == EVENTS})
-        for hour in hours if self._service else []:
-            date, clock = (part.split("=")[1] for part in hour.split("/"))
-            self._service.emit(EVENTS, partition=f"{date}/{clock}")
+        for hour in hours_of(entry) if self._service else []:
+            self._service.emit(EVENTS, partition=hour)

@@ -128,3 +128,9 @@ class Publisher:
 def with_origin(rows, generation, batch):
     """Adds the columns that tell which batch brought a row."""
     return rows.withColumns({"generation": F.lit(generation), "batch": F.lit(batch).cast("bigint")})
+
+
+def hours_of(entry):
+    """The hours (`2026-11-22/10`) that an entry brings events for."""
+    hours = {move[1] for move in entry["moves"] if move[0] == EVENTS}
+    return sorted("/".join(part.split("=")[1] for part in hour.split("/")) for hour in hours)
