@@ -68,4 +68,59 @@ export const INSIGHTS: readonly InsightQuery[] = [
       from enriched.sales_agent_performance group by sales_agent_name
       order by total_sold_units desc, sales_agent_name limit :limit`,
   },
+  {
+    name: "app_sales_by_payment_method",
+    title: "App sales by payment method",
+    description: "Purchases in the app over all days, from the stream of events.",
+    dataset: "enriched.sales_by_payment_method",
+    chart: {
+      kind: "bar",
+      x: "payment_method",
+      y: "revenue",
+      series: null,
+      x_title: "Payment method",
+      y_title: "Revenue (USD)",
+    },
+    sql: `select payment_method, cast(sum(revenue) as decimal(18,2)) as revenue, sum(purchases) as purchases, sum(units) as units
+      from enriched.sales_by_payment_method group by payment_method order by revenue desc, payment_method limit :limit`,
+  },
+  {
+    name: "app_events_by_hour",
+    title: "App events by hour",
+    description: "Events in the app by hour of the day and product category, over all days.",
+    dataset: "enriched.events_by_category",
+    chart: { kind: "bar", x: "hour", y: "events", series: "category", x_title: "Hour", y_title: "Events" },
+    sql: `select event_hour as hour, category, sum(events) as events, cast(sum(revenue) as decimal(18,2)) as revenue
+      from enriched.events_by_category where category <> '' group by event_hour, category
+      order by event_hour, category limit :limit`,
+  },
+  {
+    name: "app_revenue_by_category",
+    title: "App revenue by category",
+    description: "What purchases in the app brought in by product category, over all days.",
+    dataset: "enriched.events_by_category",
+    chart: { kind: "bar", x: "category", y: "revenue", series: null, x_title: "Category", y_title: "Revenue (USD)" },
+    sql: `select category, cast(sum(revenue) as decimal(18,2)) as revenue, sum(purchases) as purchases, sum(events) as events
+      from enriched.events_by_category where category <> '' group by category order by revenue desc, category limit :limit`,
+  },
+  {
+    name: "app_purchase_funnel",
+    title: "From view to purchase",
+    description: "Journeys (one customer, one product, one day) that reached each step in order.",
+    dataset: "enriched.purchase_funnel",
+    chart: { kind: "bar", x: "stage", y: "journeys", series: null, x_title: "Step", y_title: "Journeys" },
+    sql: `select stage, sum(journeys) as journeys, sum(events) as events, sum(customers) as customers
+      from enriched.purchase_funnel group by step, stage order by step limit :limit`,
+  },
+  {
+    name: "app_recommendation_clicks",
+    title: "Recommendations by algorithm",
+    description:
+      "Clicks on recommended products, and after how many the customer viewed, carted or bought the product that day.",
+    dataset: "enriched.recommendation_clicks",
+    chart: { kind: "bar", x: "algorithm", y: "clicks", series: null, x_title: "Algorithm", y_title: "Clicks" },
+    sql: `select algorithm, sum(clicks) as clicks, sum(followed) as followed, sum(bought) as bought,
+        cast(100.0 * sum(followed) / sum(clicks) as decimal(5,2)) as followed_percent
+      from enriched.recommendation_clicks group by algorithm order by clicks desc, algorithm limit :limit`,
+  },
 ];
