@@ -4,7 +4,7 @@
                                    data-<try>/      the new files
                                    verified.json    rows and checksum of both are equal; which try holds
                                    switched.json    the partition was pointed at the new files
-                                   settling/N.json  names of copies that are put into the partition's own folder
+                                   settling/N.json  names of new files that are put into the partition's own folder
                                    copy/, old/      on their way into it, and out of it
                                    returned.json    the partition was pointed at its own folder again
                                    reported.json    the report has it
@@ -125,16 +125,15 @@ class PartitionWork:
         planned, settling = set(self._plan["files"]), self._files.names(f"{self._folder}/settling")
         if self._partitions.same(location, self._data()):
             if settling or planned <= self._files.facts(self._home).keys():
-                self._follow(planned | self._copied())
+                self._follow(planned | self._noted())
                 return True
             # A writer that had looked before the switch has replaced the old files: it is the later one.
             self._partitions.point(self.partition, self._home)
         if location is None:
             # Dropped, and with it what it was pointed at.
-            self._move_out(planned | self._copied())
-        returned = set(self._files.facts(self._data()))
-        # Killed right after it was pointed home: what is not there has come since.
-        self._mark_returned(returned & self._files.facts(self._home).keys() if settling else returned)
+            self._move_out(planned | self._noted())
+        # Where it was killed right after it was pointed home: what was not noted has come since.
+        self._mark_returned(self._noted() if settling else self._files.facts(self._data()).keys())
         return False
 
     def _settle(self):
@@ -142,13 +141,13 @@ class PartitionWork:
         while True:
             data, home = self._files.facts(self._data()), self._files.facts(self._home)
             arriving = sorted(data.keys() - home.keys())
-            leaving = (set(self._plan["files"]) | self._copied()) - data.keys()
+            leaving = (set(self._plan["files"]) | self._noted()) - data.keys()
             if not arriving and not leaving & home.keys():
                 break
             for name in arriving:
                 self._files.copy(f"{self._data()}/{name}", f"{self._folder}/draft", f"{self._folder}/copy/{name}")
             self._at("copied")
-            self._note_copies(arriving)
+            self._note(arriving)
             self._at("settling")
             # Listings of the folder lack rows from here until the copies are in it; they never have a row twice.
             self._move_out(leaving)
@@ -156,6 +155,7 @@ class PartitionWork:
             for name in arriving:
                 self._files.rename(f"{self._folder}/copy/{name}", f"{self._home}/{name}")
                 self._at("filled")
+        self._note(sorted(data))
         self._partitions.point(self.partition, self._home)
         self._at("pointed home")
         self._mark_returned(data)
@@ -176,12 +176,12 @@ class PartitionWork:
     def _data(self):
         return f"{self._folder}/{self._read('verified')['data']}"
 
-    def _copied(self):
-        """Names of all copies that were put into the partition's own folder, or were about to be."""
+    def _noted(self):
+        """Names of all new files that were put into the partition's own folder, or were about to be."""
         folder = f"{self._folder}/settling"
         return {name for mark in self._files.names(folder) for name in self._files.read_json(f"{folder}/{mark}")}
 
-    def _note_copies(self, names):
+    def _note(self, names):
         folder = f"{self._folder}/settling"
         self._files.make_folder(folder)
         self._mark(f"settling/{len(self._files.names(folder)):06d}", names)

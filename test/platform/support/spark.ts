@@ -2,7 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { loadConfig } from "../../../src/config.ts";
 import { installEngines } from "../../../src/engines/install.ts";
@@ -89,12 +89,17 @@ export class WarmSpark {
 
   /** Runs `jobs/<name>.py`; objects among the arguments are passed as JSON. Returns the job's result. */
   async job<R>(name: string, args: Record<string, unknown> = {}): Promise<R> {
+    return this.script<R>(join(JOBS, `${name}.py`), args);
+  }
+
+  /** Runs a script as a job is run. */
+  async script<R>(path: string, args: Record<string, unknown> = {}): Promise<R> {
     const list = Object.entries(args).flatMap(([key, value]) => [
       `--${key}`,
       typeof value === "string" ? value : JSON.stringify(value),
     ]);
-    const reply = await this.#ask({ script: join(JOBS, `${name}.py`), args: list });
-    this.timings.push({ job: name, seconds: reply.seconds ?? 0 });
+    const reply = await this.#ask({ script: path, args: list });
+    this.timings.push({ job: basename(path, ".py"), seconds: reply.seconds ?? 0 });
     return reply.value as R;
   }
 
