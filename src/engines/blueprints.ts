@@ -8,7 +8,7 @@ import { type HdfsOptions, type HdfsPorts, startDatanode, startNamenode } from "
 import { hdfsAnswers, namenodeAnswers } from "./hdfs-health.ts";
 import { hiveAnswers } from "./hive-health.ts";
 import { startHiveServer } from "./hive-server.ts";
-import { type EngineName, type HomeState, portOf } from "./home.ts";
+import { type EngineName, type HomeState, portOf, portsFor } from "./home.ts";
 import type { Installation } from "./install.ts";
 import { jarSetFiles } from "./jar-sets.ts";
 import type { JavaSite } from "./java.ts";
@@ -17,6 +17,8 @@ import { kafkaAnswers } from "./kafka-health.ts";
 import type { JarSetName } from "./lockfile.ts";
 import { answers, POSTGRES_USER, startPostgres } from "./postgres.ts";
 import { sparkConfDir } from "./spark-conf.ts";
+import { startNodemanager, startResourcemanager, type YarnOptions, yarnFolder, yarnPorts } from "./yarn.ts";
+import { resourcemanagerAnswers, yarnAnswers } from "./yarn-health.ts";
 
 /** What an engine is started with. */
 export interface LaunchContext {
@@ -119,18 +121,44 @@ function hdfsOptions(config: Config, state: HomeState, { sparkHome }: Installati
   return { folder: join(config.home, "hdfs"), sparkHome, jars, ports: hdfsPorts(state) };
 }
 
+const HDFS_PORTS = ["namenode", "namenodeHttp", "datanode", "datanodeHttp", "datanodeIpc"] as const;
+
 function hdfsPorts(state: HomeState): HdfsPorts {
-  return {
-    namenode: portOf(state, "namenode"),
-    namenodeHttp: portOf(state, "namenodeHttp"),
-    datanode: portOf(state, "datanode"),
-    datanodeHttp: portOf(state, "datanodeHttp"),
-    datanodeIpc: portOf(state, "datanodeIpc"),
-  };
+  return portsFor(state, HDFS_PORTS);
+}
+
+const resourcemanager: Blueprint = {
+  jarSets: ["hadoop", "yarn"],
+  launch: ({ config, state, ...context }) =>
+    startResourcemanager(yarnOptions(config, state, context.installation()), javaSite(config, state, context)),
+  health: (state) => resourcemanagerAnswers(portOf(state, "resourcemanagerHttp")),
+  address: (_config, state) => `http://127.0.0.1:${portOf(state, "resourcemanagerHttp")}`,
+};
+
+const nodemanager: Blueprint = {
+  jarSets: ["hadoop", "yarn"],
+  launch: ({ config, state, ...context }) =>
+    startNodemanager(yarnOptions(config, state, context.installation()), javaSite(config, state, context)),
+  health: (state) => yarnAnswers(yarnPorts(state)),
+  address: (_config, state) => `http://127.0.0.1:${portOf(state, "nodemanagerHttp")}`,
+};
+
+function yarnOptions(config: Config, state: HomeState, { sparkHome }: Installation): YarnOptions {
+  const jars = [...jarSetFiles(config, "hadoop"), ...jarSetFiles(config, "yarn")];
+  return { folder: yarnFolder(config.home), sparkHome, jars, ports: yarnPorts(state) };
 }
 
 /** All engines. */
-export const BLUEPRINTS: Readonly<Record<EngineName, Blueprint>> = { postgres, kafka, namenode, datanode, hive, ftp };
+export const BLUEPRINTS: Readonly<Record<EngineName, Blueprint>> = {
+  postgres,
+  kafka,
+  namenode,
+  datanode,
+  resourcemanager,
+  nodemanager,
+  hive,
+  ftp,
+};
 
 /** What the process of every engine gets. */
 function processOptions(

@@ -8,6 +8,7 @@ import { type HomeState, portOf } from "./home.ts";
 import type { Installation } from "./install.ts";
 import { postgresUrl } from "./postgres.ts";
 import { sparkConfDir } from "./spark-conf.ts";
+import { yarnClientConf, yarnFolder } from "./yarn.ts";
 
 /** Database of qflow itself in the embedded PostgreSQL. */
 export const QFLOW_DATABASE = "qflow";
@@ -42,6 +43,10 @@ export function engineEnvironment(
     const user = encodeURIComponent(userInfo().username);
     const { port } = state.ports.namenode;
     env.QFLOW_CONN_HDFS_DEFAULT = `hdfs://${user}@127.0.0.1:${port}/?http=${portOf(state, "namenodeHttp")}`;
+  }
+  if (!config.connections.yarn_default && state.ports.resourcemanager) {
+    env.QFLOW_CONN_YARN_DEFAULT = `http://127.0.0.1:${portOf(state, "resourcemanagerHttp")}/`;
+    env.QFLOW_HADOOP_CONF_DIR = yarnClientConf(yarnFolder(config.home));
   }
   if (installation === null) return env;
   return {

@@ -7,6 +7,7 @@ import { ENGINE_NAMES, type EngineName } from "./home.ts";
 export const ENGINE_GROUPS = {
   kafka: ["kafka"],
   hdfs: ["namenode", "datanode"],
+  yarn: ["resourcemanager", "nodemanager"],
   stream: ["kafka", "namenode", "datanode"],
 } as const satisfies Record<string, readonly EngineName[]>;
 
@@ -15,6 +16,8 @@ const REPLACED_BY: Partial<Record<EngineName, string>> = {
   kafka: "kafka_default",
   namenode: "hdfs_default",
   datanode: "hdfs_default",
+  resourcemanager: "yarn_default",
+  nodemanager: "yarn_default",
 };
 
 /**

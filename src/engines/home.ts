@@ -10,7 +10,16 @@ import { isFree } from "./ports.ts";
 export const CORE_ENGINES = ["postgres", "hive", "ftp"] as const;
 
 /** All engines, in the order in which they are started; they are stopped the other way round. */
-export const ENGINE_NAMES = ["postgres", "kafka", "namenode", "datanode", "hive", "ftp"] as const;
+export const ENGINE_NAMES = [
+  "postgres",
+  "kafka",
+  "namenode",
+  "datanode",
+  "resourcemanager",
+  "nodemanager",
+  "hive",
+  "ftp",
+] as const;
 
 /** One of {@link ENGINE_NAMES}. */
 export type EngineName = (typeof ENGINE_NAMES)[number];
@@ -21,6 +30,13 @@ const FURTHER_PORTS = {
   kafka: ["kafkaController"],
   namenode: ["namenodeHttp"],
   datanode: ["datanodeHttp", "datanodeIpc"],
+  resourcemanager: [
+    "resourcemanagerHttp",
+    "resourcemanagerScheduler",
+    "resourcemanagerTracker",
+    "resourcemanagerAdmin",
+  ],
+  nodemanager: ["nodemanagerHttp", "nodemanagerLocalizer"],
   hive: [],
   ftp: [],
 } as const satisfies Record<EngineName, readonly string[]>;
@@ -83,6 +99,11 @@ export async function openHome(home: string): Promise<HomeState> {
   };
   await writePrivate(join(home, "engines.json"), json(state));
   return { ...state, id: instance.id };
+}
+
+/** The chosen ports by their names. Throws INTERNAL when one has not been. */
+export function portsFor<const N extends PortName>(state: EnginesState, names: readonly N[]): Record<N, number> {
+  return Object.fromEntries(names.map((name) => [name, portOf(state, name)])) as Record<N, number>;
 }
 
 /** The chosen port. Throws INTERNAL when none has been. */

@@ -81,8 +81,13 @@ async function stopGroup(
 }
 
 /** Ends everything that carries this instance's marker, ourselves and our ancestors excepted. Returns how many were ended. */
-export async function sweepInstance(instance: string, patienceMs: number): Promise<number> {
+export function sweepInstance(instance: string, patienceMs: number): Promise<number> {
+  return endMarked(INSTANCE_MARKER, instance, patienceMs);
+}
+
+/** Ends every process with this variable in its environment, ourselves and our ancestors excepted. Returns how many were ended. */
+export async function endMarked(name: string, value: string, patienceMs = 5_000): Promise<number> {
   const kept = new Set(await lineOfDescent());
-  const strays = (await findByMarker(INSTANCE_MARKER, instance)).filter((one) => !kept.has(one.pid));
+  const strays = (await findByMarker(name, value)).filter((one) => !kept.has(one.pid));
   return endProcesses(strays, { first: "SIGTERM", patienceMs, killPatienceMs: Number.POSITIVE_INFINITY });
 }

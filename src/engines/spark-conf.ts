@@ -13,6 +13,8 @@ export interface SparkConfOptions {
   readonly lakeDir: string;
   /** Settings of Hadoop's client, for the file systems that are used. */
   readonly hadoop: Readonly<Record<string, string>>;
+  /** Settings of Spark for the cluster that applications may be run on. */
+  readonly cluster: Readonly<Record<string, string>>;
   readonly jars: readonly string[];
   readonly postgresPort: number;
   readonly metastorePassword: string;
@@ -38,7 +40,7 @@ export async function writeSparkConf(options: SparkConfOptions): Promise<void> {
   await writePrivate(join(folder, "log4j2.properties"), LOG4J2);
 }
 
-function sparkDefaults({ home, lakeDir, jars, hadoop }: SparkConfOptions): Record<string, string> {
+function sparkDefaults({ home, lakeDir, jars, hadoop, cluster }: SparkConfOptions): Record<string, string> {
   const folder = sparkConfDir(home);
   return {
     "spark.master": "local[2]",
@@ -64,6 +66,7 @@ function sparkDefaults({ home, lakeDir, jars, hadoop }: SparkConfOptions): Recor
     // partitions are listed whole and pruned by Spark.
     "spark.sql.hive.metastorePartitionPruning": "false",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+    ...cluster,
     ...Object.fromEntries(Object.entries(hadoop).map(([name, value]) => [`spark.hadoop.${name}`, value])),
   };
 }

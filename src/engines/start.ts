@@ -27,6 +27,7 @@ import { type ProcessLock, tryLock } from "./process-lock.ts";
 import type { Progress } from "./progress.ts";
 import { writeSparkConf } from "./spark-conf.ts";
 import { type EngineEvent, type Supervision, superviseEngines } from "./supervise.ts";
+import { sparkOnYarnSettings, yarnFolder } from "./yarn.ts";
 
 /** How the engines are started. */
 export interface StartOptions {
@@ -52,7 +53,7 @@ export interface RunningEngines {
 }
 
 /** Engines that lean on no other, and that Spark is not prepared for. */
-const ALONE: ReadonlySet<EngineName> = new Set(["kafka", "namenode", "datanode"]);
+const ALONE: ReadonlySet<EngineName> = new Set(["kafka", "namenode", "datanode", "resourcemanager", "nodemanager"]);
 
 const STRAY_PATIENCE_MS = 5_000;
 const LARGEST_LOG_BYTES = 20 * 1024 * 1024;
@@ -181,7 +182,7 @@ class EngineHouse implements RunningEngines {
   }
 
   /** Metastore and configuration, once, before any Spark runs: workers' drivers use them without the Thrift Server. */
-  async #prepareSpark({ jars, hiveSchema }: Installation): Promise<void> {
+  async #prepareSpark({ jars, hiveSchema, sparkHome, python }: Installation): Promise<void> {
     const { passwords, ports } = this.#state;
     const metastorePassword = passwords.metastore;
     await prepareMetastore({
@@ -194,6 +195,7 @@ class EngineHouse implements RunningEngines {
       lakeDir: lakeOf(this.#config, this.#state),
       jars: [...jars, ...(ports.kafka ? jarSetFiles(this.#config, "sparkKafka") : [])],
       hadoop: ports.namenode ? hdfsClientSettings() : {},
+      cluster: ports.resourcemanager ? sparkOnYarnSettings(yarnFolder(this.#config.home), sparkHome, python) : {},
       postgresPort: ports.postgres.port,
       metastorePassword,
     });
