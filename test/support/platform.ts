@@ -102,6 +102,8 @@ export class PlatformFolder {
 /** A platform that stays up until stopped. */
 export interface RunningPlatform {
   readonly folder: PlatformFolder;
+  /** Settings with the addresses of the engines, as a worker gets them. */
+  readonly config: Config;
   readonly database: Database;
   /** What `qflow start` printed so far. */
   output(): string;
@@ -135,6 +137,7 @@ export async function startTestPlatform(folder: PlatformFolder): Promise<Running
   const database = openDatabase(config.databaseUrl ?? "", { max: 3, applicationName: "qflow-e2e" });
   return {
     folder,
+    config,
     database,
     output: () => output().stderr,
     hive: async (work) => {
