@@ -38,8 +38,11 @@ begin
     from due where s.service_id = due.service_id
     returning s.*
   )
-  insert into service_attempt (attempt_id, service_id, number, version_id, program_hash, restarts_wanted, worker_id, host_id)
-  select attempt_id, service_id, attempt_number, version_id, program_hash, restarts_wanted, p_worker, w.host_id from started
+  insert into service_attempt (attempt_id, service_id, number, version_id, program_hash, restarts_wanted, worker_id, host_id,
+    started_at)
+  -- Not now(): this transaction may have begun before the one that ended the attempt before.
+  select attempt_id, service_id, attempt_number, version_id, program_hash, restarts_wanted, p_worker, w.host_id, clock_timestamp()
+  from started
   returning *;
 end
 $$;

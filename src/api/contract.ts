@@ -11,4 +11,5 @@ export * from "./contract/platform.ts";
 export * from "./contract/runs.ts";
 export * from "./contract/schedule.ts";
 export * from "./contract/secrets.ts";
+export * from "./contract/services.ts";
 export * from "./contract/shared.ts";

@@ -9,7 +9,8 @@ import { route } from "./route.ts";
 
 const LINES_A_PAGE = 1000;
 
-function lineShape(stored: StoredLine & { line: number }): LogLine {
+/** A stored line as it is answered. */
+export function lineShape(stored: StoredLine & { line: number }): LogLine {
   const stream = stored.level === "stdout" || stored.level === "stderr" ? stored.level : null;
   const level = stored.level === "warn" ? "warning" : stream ? "info" : (stored.level as LogLine["level"]);
   return { line: stored.line, timestamp: stored.at, level, event: stored.text, logger: stream ?? "task" };

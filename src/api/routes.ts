@@ -23,6 +23,7 @@ import { notificationRoutes } from "./notification-routes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type Route, route } from "./route.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
+import { serviceRoutes } from "./service-routes.ts";
 import { sqlRoutes } from "./sql-routes.ts";
 
 const document = route({
@@ -48,6 +49,7 @@ export const allRoutes: readonly Route[] = [
   ...gridRoutes,
   ...scheduleRoutes,
   ...explainRoutes,
+  ...serviceRoutes,
   ...notificationRoutes,
   ...catalogRoutes,
   ...insightRoutes,

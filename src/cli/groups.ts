@@ -16,6 +16,7 @@ export const commandGroups: readonly LazyGroup[] = [
   { commands: ["feed"], load: async () => (await import("./commands/feed.ts")).feedCommands },
   { commands: ["dags"], load: async () => (await import("./commands/dags.ts")).dagCommands },
   { commands: ["runs", "tasks"], load: async () => (await import("./commands/runs.ts")).runCommands },
+  { commands: ["services"], load: async () => (await import("./commands/services.ts")).serviceCommands },
   { commands: ["approvals"], load: async () => (await import("./commands/approvals.ts")).approvalCommands },
   { commands: ["notifications"], load: async () => (await import("./commands/notifications.ts")).notificationCommands },
   { commands: ["backfills"], load: async () => (await import("./commands/backfills.ts")).backfillCommands },

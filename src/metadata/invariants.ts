@@ -270,6 +270,31 @@ const conservation: Invariant = {
       or t.up_upstream_failed <> count(*) filter (where u.state = 'upstream_failed')`,
 };
 
+/** One writer a service, and numbers that grow: what its fencing token is worth. */
+const services: Invariant = {
+  name: "I17",
+  promise:
+    "a service has at most one living attempt, the one its row names; attempts are numbered 1, 2, 3 … and one begins after the other",
+  sql: `
+    select 'two living attempts of a service' as problem, format('service %s', service_id) as subject
+    from service_attempt where state in ('starting', 'running', 'draining') group by service_id having count(*) > 1
+    union all
+    select 'a living attempt that the service does not name', format('attempt %s of service %s', a.number, a.service_id)
+    from service_attempt a join service s using (service_id)
+    where (a.state in ('starting', 'running', 'draining')) <> (a.attempt_id is not distinct from s.attempt_id)
+    union all
+    select 'an attempt began before the one before it had ended', format('attempt %s of service %s', number, service_id)
+    from (select *, lag(ended_at) over w as before, lag(number) over w as previous from service_attempt
+      window w as (partition by service_id order by number)) a
+    where started_at < before or number <> previous + 1
+    union all
+    select 'a living attempt without a live worker', format('attempt %s of service %s', a.number, a.service_id)
+    from service_attempt a left join worker w using (worker_id)
+    where a.state in ('starting', 'running', 'draining')
+      and coalesce(case when w.state in ('ended', 'lost') then w.ended_at end, w.lease_expires_at, '-infinity')
+        < now() - interval '${SETTLE_SECONDS} s'`,
+};
+
 /** Logs have every line once. */
 const logs: Invariant = {
   name: "I9",
@@ -294,6 +319,7 @@ export const INVARIANTS: readonly Invariant[] = [
   liveness,
   logs,
   conservation,
+  services,
 ];
 
 /** What breaks the invariants, nothing when all hold; at most `limit` rows each. Every query sees one moment. */

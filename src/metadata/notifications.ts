@@ -1,4 +1,5 @@
 /** The outbox: notifications that are to be sent, are sent, or were given up. */
+import type { ServiceEvent } from "../dag/service-spec.ts";
 import type { Json, NotifyEvent } from "../dag/spec.ts";
 import { QflowError } from "../errors.ts";
 import type { Database, Sql } from "./database.ts";
@@ -7,10 +8,12 @@ import { wakeWith } from "./wake.ts";
 
 /** What a notification says; who reads it knows the event by its name. Instants are ISO 8601. */
 export interface NotificationPayload {
-  readonly event: NotifyEvent;
+  readonly event: NotifyEvent | ServiceEvent;
   readonly at: string;
-  readonly dag_id: string;
-  readonly [fact: string]: Json;
+  /** One of the two is there: it is about a DAG, or about a service. */
+  readonly dag_id?: string;
+  readonly service_id?: string;
+  readonly [fact: string]: Json | undefined;
 }
 
 /** A notification that is to be sent now. */
@@ -32,9 +35,10 @@ export type NotificationState = (typeof NOTIFICATION_STATES)[number];
 /** A notification as lists show it. */
 export interface NotificationRow {
   readonly id: string;
-  readonly event: NotifyEvent;
+  readonly event: NotifyEvent | ServiceEvent;
   readonly channel: string;
-  readonly dag_id: string;
+  readonly dag_id: string | null;
+  readonly service_id: string | null;
   readonly state: NotificationState;
   readonly attempts: number;
   /** When the next attempt is due; null where none is. */
@@ -132,7 +136,7 @@ export async function listNotifications(
   );
   const limit = `limit ${filter.bind(slice.limit)} offset ${filter.bind(slice.offset)}`;
   const found = await sql.query<NotificationRow>(
-    `select id::text, event, channel, dag_id, state, attempts, case state when 'pending' then next_at end as next_at, error, created_at,
+    `select id::text, event, channel, dag_id, service_id, state, attempts, case state when 'pending' then next_at end as next_at, error, created_at,
        ended_at, payload from notification ${filter.sql} order by id desc ${limit}`,
     filter.values,
   );

@@ -24,6 +24,10 @@ export function textOf(payload: NotificationPayload, baseUrl: string | null): No
     ["Reason", reason],
     ["Error", errorText(payload.error)],
     ["Failed tasks", Array.isArray(failed) && failed.length > 0 ? failed.join(", ") : undefined],
+    ["Service", payload.service_id],
+    ["Failures on end", payload.failures],
+    ["Records behind", payload.lag],
+    ["Since", payload.since],
     ["Was due", dueAt],
     ["Next try", retryAt],
     ["File", fileText(payload)],
@@ -38,7 +42,7 @@ export function textOf(payload: NotificationPayload, baseUrl: string | null): No
 }
 
 function subjectOf(payload: NotificationPayload): string {
-  const { event, dag_id: dag, run_id: run } = payload;
+  const { event, dag_id: dag, run_id: run, service_id: service } = payload;
   switch (event) {
     case "runFailed":
       return `${dag}: run ${run} ${payload.cancelled ? "was cancelled" : "failed"}`;
@@ -52,6 +56,12 @@ function subjectOf(payload: NotificationPayload): string {
       return payload.task_id === undefined
         ? `${dag}: run ${run} is late`
         : `${dag}: task ${taskName(payload)} is late in run ${run}`;
+    case "serviceFailing":
+      return `service ${service} keeps failing`;
+    case "serviceLagging":
+      return `service ${service} is behind`;
+    case "serviceRecovered":
+      return `service ${service} is well again`;
     default:
       return `${dag}: its file cannot be loaded`;
   }
@@ -72,10 +82,11 @@ function fileText({ file, line }: NotificationPayload): string | undefined {
 }
 
 function linkOf(
-  { dag_id: dag, run_id: run, task_id: task }: NotificationPayload,
+  { dag_id: dag = "", run_id: run, task_id: task, service_id: service }: NotificationPayload,
   baseUrl: string | null,
 ): string | null {
   if (baseUrl === null) return null;
+  if (service !== undefined) return new URL(`/services/${encodeURIComponent(service)}`, baseUrl).href;
   const path = `/dags/${encodeURIComponent(dag)}${typeof run === "string" ? `/runs/${encodeURIComponent(run)}` : ""}`;
   const search = typeof task === "string" ? `?task=${encodeURIComponent(task)}` : "";
   return new URL(path + search, baseUrl).href;

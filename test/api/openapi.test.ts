@@ -4,6 +4,7 @@ import { allRoutes } from "../../src/api/routes.ts";
 import { askApproval } from "../../src/metadata/approvals.ts";
 import { createRun } from "../../src/metadata/runs.ts";
 import { dagSpec, deploy, success, work } from "../metadata/fixtures.ts";
+import { serviceWithHistory } from "../metadata/service-fixture.ts";
 import { startTestApi } from "./support.ts";
 
 test("the document describes every path that works, once, with its parameters", (t) => {
@@ -33,6 +34,7 @@ test("every answer fits the schema it is documented with", async (t) => {
   const [a] = await work(db, () => success({ rows: 1 }));
   if (a) await askApproval(db, a, { subject: "Go on?", body: "", role: "user", onReject: "skip" });
   await (await import("../../src/metadata/catalog-declare.ts")).syncDeclarations(db);
+  await serviceWithHistory(db);
   const call = await as("admin");
   await call("POST", "/api/v2/connections", { connection_id: "ftp", conn_type: "ftp", host: "h", password: "p" });
   await call("POST", "/api/v2/variables", { key: "region", value: "eu" });
@@ -50,6 +52,8 @@ test("every answer fits the schema it is documented with", async (t) => {
     pool_name: "spark",
     backfill_id: "1",
     id: "staging.x",
+    service_id: "s",
+    number: "2",
   };
   const queries: Record<string, string> = {
     "/api/catalog/lineage": "?node=dataset:staging.x",

@@ -7,6 +7,7 @@ import { createDatasetRuns } from "../../src/scheduler/dataset-runs.ts";
 import { createDueRuns } from "../../src/scheduler/due-runs.ts";
 import { testDatabase } from "../support/database.ts";
 import { dagSpec, deploy, success, work, worker } from "./fixtures.ts";
+import { serviceWithHistory } from "./service-fixture.ts";
 
 /** What breaks a healthy database, by the invariant and the problem that must be found. */
 const PLANTED: readonly (readonly [string, string, string])[] = [
@@ -152,6 +153,22 @@ const PLANTED: readonly (readonly [string, string, string])[] = [
     "upstreams of an undecided instance are miscounted",
     "update task_instance set up_success = 9 where state = 'none'",
   ],
+  [
+    "I17",
+    "two living attempts of a service",
+    "drop index service_attempt_live; update service_attempt set state = 'running' where state = 'stopped'",
+  ],
+  ["I17", "a living attempt that the service does not name", "update service set attempt_id = null"],
+  [
+    "I17",
+    "an attempt began before the one before it had ended",
+    "update service_attempt set ended_at = now() + interval '1 hour' where state = 'stopped'",
+  ],
+  [
+    "I17",
+    "a living attempt without a live worker",
+    "update worker set lease_expires_at = now() - interval '10 minutes'",
+  ],
 ];
 
 /** A database with a bit of everything: finished and running work, a clock, a consumer of events, a pool in use, a log. */
@@ -188,6 +205,7 @@ async function healthy(db: Database): Promise<void> {
   await appendLog(db, [
     { attemptId: b.attemptId, token: b.token, firstLine: 1, lines: [{ at, level: "info", text: "line" }] },
   ]);
+  await serviceWithHistory(db);
 }
 
 /** What is found while `statements` are in force; they are taken back. */

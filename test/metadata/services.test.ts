@@ -1,13 +1,11 @@
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
-import { service } from "../../src/dag/service.ts";
-import type { ServiceSpec } from "../../src/dag/service-spec.ts";
 import type { ServiceOptions } from "../../src/index.ts";
 import type { Database } from "../../src/metadata/database.ts";
 import { endGoneSession } from "../../src/metadata/rescue.ts";
 import { pauseService, restartService, resumeService } from "../../src/metadata/services/actions.ts";
 import { appendServiceLog, readServiceLog } from "../../src/metadata/services/logs.ts";
-import type { ClaimedService, ServiceReport } from "../../src/metadata/services/types.ts";
+import type { ServiceReport } from "../../src/metadata/services/types.ts";
 import {
   claimServices,
   endService,
@@ -16,38 +14,24 @@ import {
   tendServices,
 } from "../../src/metadata/services/work.ts";
 import { storeVersions } from "../../src/metadata/versions.ts";
-import { registerWorker } from "../../src/metadata/work.ts";
-import { program } from "../../src/operators/index.ts";
+import {
+  getService,
+  listServiceAttempts,
+  listServices,
+  serviceProgress,
+} from "../../src/metadata/views/service-views.ts";
+import { explainService } from "../../src/scheduler/explain-service.ts";
 import { testDatabase } from "../support/database.ts";
+import { claimOne, deployServices, serviceSpec, serviceWorker } from "./service-fixture.ts";
 
 const FAILURE = { code: "SERVICE_FAILED", message: "it broke", remedy: "mend it" };
-
-function spec(command = "a", options: ServiceOptions = {}): ServiceSpec {
-  return service("s", options, program({ command: [command] })).spec;
-}
-
-async function deploy(db: Database, ...services: ServiceSpec[]) {
-  const bundle = { hash: "h", code: "c", source: "s" };
-  return storeVersions(db, [{ file: "f.ts", bundle, dags: [], services }]);
-}
-
-async function worker(db: Database, host = "here", queues = ["default"]): Promise<string> {
-  const identity = { hostId: host, pid: 1, pidStartedAt: "1", marker: "m", queues };
-  return (await registerWorker(db, identity)).workerId;
-}
 
 /** A deployed, resumed service and a worker. */
 async function running(t: ExecutionContext, options: ServiceOptions = {}) {
   const db = await testDatabase(t);
-  await deploy(db, spec("a", options));
+  await deployServices(db, serviceSpec("a", options));
   await resumeService(db, "s");
-  return { db, workerId: await worker(db) };
-}
-
-async function claimOne(db: Database, workerId: string): Promise<ClaimedService> {
-  const [claimed] = await claimServices(db, workerId, 5);
-  if (!claimed) throw new Error("nothing was claimed");
-  return claimed;
+  return { db, workerId: await serviceWorker(db) };
 }
 
 async function row(db: Database): Promise<Record<string, unknown>> {
@@ -64,8 +48,8 @@ const report = (number: number, more: Partial<ServiceReport> = {}): ServiceRepor
 
 test("a new service is paused; resumed, one worker of its queue gets it once, with a token that grows", async (t) => {
   const db = await testDatabase(t);
-  t.deepEqual((await deploy(db, spec())).services, { changed: ["s"], removed: [] });
-  const [here, other] = [await worker(db), await worker(db, "there", ["other"])];
+  t.deepEqual((await deployServices(db, serviceSpec())).services, { changed: ["s"], removed: [] });
+  const [here, other] = [await serviceWorker(db), await serviceWorker(db, "there", ["other"])];
   t.deepEqual(await claimServices(db, here, 5), []);
   await resumeService(db, "s");
   t.deepEqual(await claimServices(db, other, 5), []);
@@ -78,7 +62,7 @@ test("a new service is paused; resumed, one worker of its queue gets it once, wi
 
 test("of workers that claim at the same time one gets it", async (t) => {
   const { db } = await running(t);
-  const workers = await Promise.all(Array.from({ length: 6 }, () => worker(db)));
+  const workers = await Promise.all(Array.from({ length: 6 }, () => serviceWorker(db)));
   const claims = await Promise.all(workers.map((id) => claimServices(db, id, 5)));
   t.is(claims.flat().length, 1);
 });
@@ -96,19 +80,19 @@ test("what runs is to end when it is paused, removed, another program or to be r
   const reason = async () => [...(await serviceOrders(db, workerId)).values()].map((order) => order.reason);
   await claimOne(db, workerId);
   t.deepEqual(await reason(), [null]);
-  await deploy(db, spec("a", { doc: "said anew", restart: { max: "1m" } }));
+  await deployServices(db, serviceSpec("a", { doc: "said anew", restart: { max: "1m" } }));
   t.deepEqual(await reason(), [null]);
-  await deploy(db, spec("b"));
+  await deployServices(db, serviceSpec("b"));
   t.deepEqual(await reason(), ["new version"]);
-  await deploy(db, spec("a"));
+  await deployServices(db, serviceSpec("a"));
   await restartService(db, "s");
   t.deepEqual(await reason(), ["restart"]);
   await pauseService(db, "s");
   t.deepEqual(await reason(), ["paused"]);
-  t.deepEqual((await deploy(db)).services, { changed: [], removed: ["s"] });
+  t.deepEqual((await deployServices(db)).services, { changed: [], removed: ["s"] });
   t.deepEqual(await reason(), ["removed"]);
   // Declared again it goes on as it was.
-  t.deepEqual((await deploy(db, spec())).services.changed, ["s"]);
+  t.deepEqual((await deployServices(db, serviceSpec())).services.changed, ["s"]);
   t.deepEqual(await reason(), ["paused"]);
 });
 
@@ -118,7 +102,11 @@ test("a file that breaks keeps its services; another file may not take their ids
   await storeVersions(db, [{ file: "f.ts", error: problem }]);
   t.true((await row(db)).active);
   const bundle = { hash: "h", code: "c", source: "s" };
-  const stored = await storeVersions(db, [{ file: "g.ts", bundle, dags: [], services: [spec("z")] }], ["f.ts", "g.ts"]);
+  const stored = await storeVersions(
+    db,
+    [{ file: "g.ts", bundle, dags: [], services: [serviceSpec("z")] }],
+    ["f.ts", "g.ts"],
+  );
   t.deepEqual(stored.broken, ["g.ts"]);
 });
 
@@ -164,7 +152,7 @@ test("failures on end wait longer and longer, are told once, and start anew afte
 test("the wait is anything up to the delay, which grows to its longest", async (t) => {
   const db = await testDatabase(t);
   const seconds = async (failures: number, random: number) => {
-    const { restart } = spec("a", { restart: { delay: "1s", factor: 2, max: "5m" } });
+    const { restart } = serviceSpec("a", { restart: { delay: "1s", factor: 2, max: "5m" } });
     const text = "select extract(epoch from service_backoff($1, $2, $3))::float8 as s";
     return (await db.query(text, [JSON.stringify(restart), failures, random])).rows[0]?.s;
   };
@@ -176,6 +164,7 @@ test("the wait is anything up to the delay, which grows to its longest", async (
     }),
     { numRuns: 60 },
   );
+  t.pass();
 });
 
 test("an attempt of a lost worker is free at once on its host, elsewhere when the lease is over; what it tells is refused", async (t) => {
@@ -185,7 +174,7 @@ test("an attempt of a lost worker is free at once on its host, elsewhere when th
   await tendServices(db);
   t.false(await reportService(db, zombie, report(1)));
   t.false(await endService(db, zombie, { state: "failed", reason: null, error: FAILURE }));
-  const [there, here] = [await worker(db, "there"), await worker(db)];
+  const [there, here] = [await serviceWorker(db, "there"), await serviceWorker(db)];
   t.deepEqual(await claimServices(db, there, 5), [], "what runs here may live until the lease is over");
   const next = await claimOne(db, here);
   t.is(next.number, 2);
@@ -205,7 +194,7 @@ test("a session that ended in order fences nobody", async (t) => {
   await claimOne(db, workerId);
   await db.query("update worker set state = 'ended'");
   await tendServices(db);
-  t.is((await claimOne(db, await worker(db, "there"))).number, 2);
+  t.is((await claimOne(db, await serviceWorker(db, "there"))).number, 2);
 });
 
 test("a report counts once; the first sign of life makes it running", async (t) => {
@@ -306,4 +295,35 @@ test("a log is there once, read by line and from its end", async (t) => {
   );
   t.false((await readServiceLog(db, attemptId, -2, 100)).complete);
   t.is((await readServiceLog(db, attemptId, 11, 100)).nextLine, 11);
+});
+
+test("a view says what a service does and why it does not run", async (t) => {
+  const db = await testDatabase(t);
+  await deployServices(db, serviceSpec("a", { restart: { delay: "1m", max: "1m" }, owner: "data" }));
+  const why = async () => explainService(await getService(db, "s"));
+  const state = async () => (await getService(db, "s")).state;
+  t.regex((await why()) ?? "", /paused.*qflow services resume s/);
+  await resumeService(db, "s");
+  t.is(await why(), "No living worker serves its queue, default.");
+  const workerId = await serviceWorker(db);
+  t.is(await why(), "A worker is about to start it.");
+  const claimed = await claimOne(db, workerId);
+  t.is(await state(), "starting");
+  const batches = [{ batch: 1, rows: 120, batchMs: 40, lag: 9 }];
+  await reportService(db, claimed, report(1, { batches }));
+  t.is(await why(), null);
+  t.like(await getService(db, "s"), { state: "running", owner: "data", rows_per_second: 2, starts: 1, workers: 1 });
+  t.like((await serviceProgress(db, "s", 60))[0], { rows: 120, batches: 1, batch_ms: 40, lag: 9 });
+  await endService(db, claimed, { state: "failed", reason: null, error: FAILURE });
+  t.regex((await why()) ?? "", /It failed and starts again at .*: it broke/);
+  t.like((await listServiceAttempts(db, "s", 5))[0], { number: 1, state: "failed", error: FAILURE, rows: 120 });
+  await restartService(db, "s");
+  await claimOne(db, workerId);
+  await endGoneSession(db, workerId);
+  await tendServices(db);
+  await serviceWorker(db, "there");
+  t.regex((await why()) ?? "", /may live until/);
+  await deployServices(db);
+  t.regex((await why()) ?? "", /No DAG file declares it/);
+  t.deepEqual(await listServices(db), []);
 });

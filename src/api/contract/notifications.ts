@@ -1,5 +1,6 @@
 /** `/api/notifications…`: the outbox. */
 import { z } from "zod";
+import { SERVICE_EVENTS } from "../../dag/service-spec.ts";
 import { NOTIFY_EVENTS } from "../../dag/spec.ts";
 import { NOTIFICATION_STATES } from "../../metadata/notifications.ts";
 import { instant, json } from "./shared.ts";
@@ -7,10 +8,11 @@ import { instant, json } from "./shared.ts";
 const notification = z
   .object({
     id: z.string(),
-    event: z.enum(NOTIFY_EVENTS),
+    event: z.enum([...NOTIFY_EVENTS, ...SERVICE_EVENTS]),
     /** Id of the connection it goes to. */
     channel: z.string(),
-    dag_id: z.string(),
+    dag_id: z.string().nullable(),
+    service_id: z.string().nullable(),
     state: z.enum(NOTIFICATION_STATES),
     attempts: z.number(),
     /** When the next attempt is due; null where none is. */

@@ -16,7 +16,7 @@ import { withDatabase } from "../with-database.ts";
 const COLUMNS: Column<NotificationRow>[] = [
   { heading: "id", cell: (one) => Number(one.id) },
   { heading: "event", cell: (one) => one.event },
-  { heading: "dag", cell: (one) => one.dag_id },
+  { heading: "about", cell: (one) => one.dag_id ?? `service ${one.service_id}` },
   { heading: "run", cell: (one) => textOf(one.payload.run_id) },
   { heading: "task", cell: (one) => textOf(one.payload.task_id) },
   { heading: "to", cell: (one) => one.channel },
