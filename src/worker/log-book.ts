@@ -40,6 +40,10 @@ export class LogBook {
   #waiting: WaitingLine[] = [];
   #tail: WaitingLine[] = [];
   #dropped = 0;
+  /** Lines that could not be kept, and why; told at the next take, in their place. */
+  #lost: { lines: number; reason: string } | null = null;
+  /** Of the last batch: how many lost lines it told of. */
+  #told = 0;
   /** Lines that were held back at the last take; they are not held back again. */
   #held = 0;
   #closed = false;
@@ -82,13 +86,28 @@ export class LogBook {
   /** Takes the lines that wait to be stored; once, those that may begin a secret are left for the next time. */
   take(): LogBatch | null {
     const ready = this.#ready();
-    const lines = this.#waiting.slice(0, ready);
+    const lines: LogLine[] = this.#waiting.slice(0, ready);
     this.#waiting = this.#waiting.slice(ready);
     this.#held = this.#waiting.length;
+    this.#told = this.#lost?.lines ?? 0;
+    if (this.#lost) lines.unshift(notice(now(), `${this.#lost.lines} lines are not here: ${this.#lost.reason}`));
+    this.#lost = null;
     if (lines.length === 0) return null;
     const firstLine = this.#nextLine;
     this.#nextLine += lines.length;
     return { ...this.#attempt, firstLine, lines };
+  }
+
+  /** The batch taken last could not be kept: what comes next takes its numbers, and says so first. */
+  lose(batch: LogBatch, reason: string): void {
+    this.#nextLine = batch.firstLine;
+    const own = this.#told > 0 ? batch.lines.length - 1 : batch.lines.length;
+    this.#lost = { lines: this.#told + own, reason };
+  }
+
+  /** Whether lines are lost that the log does not tell of yet. */
+  get hasLost(): boolean {
+    return this.#lost !== null;
   }
 
   /** The attempt writes no more: the tail of a log that was cut is stored too. */
@@ -117,6 +136,10 @@ export class LogBook {
     this.#tail.splice(0, extra);
     this.#dropped += extra;
   }
+}
+
+function now(): string {
+  return new Date().toISOString();
 }
 
 function notice(at: string, text: string): WaitingLine {

@@ -1,5 +1,6 @@
 /** Stores the logs of all attempts of a worker: numbered lines, in batches, at most a fifth of a second late. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../errors.ts";
 import type { Masker } from "../metadata/secrets/mask.ts";
 import type { LogAppend, LogLine } from "../metadata/work.ts";
 import { backoff } from "./backoff.ts";
@@ -59,6 +60,11 @@ export class LogSink {
     book.close();
     this.#collect(attemptId, book);
     this.#books.delete(attemptId);
+    while (book.hasLost && !this.#ended.signal.aborted) {
+      // There is room when what waits is stored.
+      await sleep(FLUSH_AFTER_MS, undefined, { signal: this.#ended.signal }).catch(() => {});
+      this.#collect(attemptId, book);
+    }
     const unstored = this.#unstored.get(attemptId);
     if (!unstored) return;
     this.#drain();
@@ -95,6 +101,7 @@ export class LogSink {
       this.#parts.backlog.push(batch);
     } catch (error) {
       this.#parts.warn(`log of attempt ${attemptId} truncated: ${batch.lines.length} lines: ${String(error)}`);
+      book.lose(batch, messageOf(error));
       return;
     }
     const unstored = this.#unstored.get(attemptId) ?? { batches: 0, waiters: [] };

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import test from "ava";
@@ -8,8 +8,9 @@ import { createMasker } from "../../src/metadata/secrets/mask.ts";
 import type { LogLine } from "../../src/metadata/work.ts";
 import { LogBacklog } from "../../src/worker/log-backlog.ts";
 import { LogBook } from "../../src/worker/log-book.ts";
+import { LogSink } from "../../src/worker/log-sink.ts";
 import { encodeFrame, type Frame, LogSplitter, MAX_LINE_BYTES } from "../../src/worker/log-split.ts";
-import { testHome } from "./support.ts";
+import { testHome, until } from "./support.ts";
 
 const AT = "2026-01-01T00:00:00.000Z";
 const attempt = { attemptId: "a", token: "t" };
@@ -183,6 +184,40 @@ test("a batch that a full disk cut in the middle is not kept, and the next ones 
     script,
   ]);
   t.deepEqual(JSON.parse(stdout), { refused: "EFBIG", texts: ["first", "last"] });
+});
+
+test("lines that a full disk did not take leave no hole: how many there were stands in their place", async (t) => {
+  const folder = join(await testHome(t), "not yet there");
+  const stored: LogLine[] = [];
+  const numbers: number[] = [];
+  const warnings: string[] = [];
+  const sink = new LogSink({
+    masker: createMasker([]),
+    backlog: new LogBacklog(join(folder, "logs.jsonl"), 1_000),
+    append: async (batches) => {
+      for (const { firstLine, lines } of batches) {
+        numbers.push(...lines.map((_, i) => firstLine + i));
+        stored.push(...lines);
+      }
+    },
+    warn: (text) => warnings.push(text),
+  });
+  sink.open(attempt);
+  sink.add("a", line("first"));
+  await until(() => stored.length === 1);
+  for (const text of ["x".repeat(2_000), "y".repeat(2_000)]) {
+    sink.add("a", line(text));
+    const before = warnings.length;
+    await until(() => warnings.length > before);
+  }
+  sink.add("a", line("z".repeat(2_000)));
+  const closed = sink.close("a");
+  mkdirSync(folder);
+  await closed;
+  t.deepEqual(numbers, [1, 2, 3].slice(0, numbers.length));
+  t.is(stored[0]?.text, "first");
+  const [, missing] = /^(\d+) lines are not here: .*ENOENT/.exec(stored[1]?.text ?? "") ?? [];
+  t.is(Number(missing) + stored.length, 5, JSON.stringify(stored));
 });
 
 /** What a book stores of some texts, taken after each or at the end, as one text per line. */
