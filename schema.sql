@@ -248,6 +248,8 @@ create table consumption (
   topic text not null,
   result jsonb not null,
   at timestamp with time zone not null default now(),
+  staged text,
+  file text,
   constraint consumption_pkey PRIMARY KEY (task_instance_id),
   constraint consumption_task_instance_id_fkey FOREIGN KEY (task_instance_id) REFERENCES task_instance(id) ON DELETE CASCADE
 );
@@ -967,6 +969,7 @@ CREATE INDEX catalog_alias_dataset ON public.catalog_alias USING btree (dataset_
 CREATE INDEX catalog_column_edge_source ON public.catalog_column_edge USING btree (source_dataset, source_column);
 CREATE INDEX catalog_dataset_layer ON public.catalog_dataset USING btree (layer, name);
 CREATE INDEX catalog_edge_target ON public.catalog_edge USING btree (target, source);
+CREATE INDEX consumption_unpublished ON public.consumption USING btree (consumer) WHERE (staged IS NOT NULL);
 CREATE INDEX dag_due ON public.dag USING btree (next_run_after) WHERE (active AND (NOT paused) AND (next_run_after IS NOT NULL));
 CREATE INDEX dag_file ON public.dag USING btree (file);
 CREATE INDEX dag_plan ON public.dag USING btree (dag_id) WHERE (active AND plan_pending);

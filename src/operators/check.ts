@@ -32,7 +32,13 @@ export interface Prepared<C extends Json> {
 export type Checked<R> =
   | { readonly state: "met"; readonly value: R }
   /** `wake` = only what wakes it, or the deadline, makes it due again; otherwise the sensor's pace does. */
-  | { readonly state: "unmet"; readonly note: string; readonly next?: "wake" }
+  | {
+      readonly state: "unmet";
+      readonly note: string;
+      readonly next?: "wake";
+      /** What the next check gets in place of the condition: how far this one has looked. */
+      readonly condition?: Json;
+    }
   /** It cannot be met any more. An error that is not fatal is one of this check alone. */
   | { readonly state: "failed"; readonly error: QflowError };
 

@@ -9,6 +9,7 @@ import type { CheckContext, Prepared, SensorCheck } from "./check.ts";
 import { datasetSensorSchema } from "./dataset-sensor.ts";
 import { fileSensorSchema } from "./file-sensor.ts";
 import { httpSensorSchema } from "./http-sensor.ts";
+import { kafkaSensorSchema } from "./kafka-sensor.ts";
 import { taskSensorSchema } from "./task-sensor.ts";
 import { timeSensorSchema } from "./time-sensor.ts";
 
@@ -22,6 +23,7 @@ const CHECKS = new Map<string, () => Promise<ReadyCheck>>([
   ["dataset_sensor", async () => ready(datasetSensorSchema, (await import("./dataset-sensor.check.ts")).check)],
   ["file_sensor", async () => ready(fileSensorSchema, (await import("./file-sensor.check.ts")).check)],
   ["http_sensor", async () => ready(httpSensorSchema, (await import("./http-sensor.check.ts")).check)],
+  ["kafka_sensor", async () => ready(kafkaSensorSchema, (await import("./kafka-sensor.check.ts")).check)],
   ["task_sensor", async () => ready(taskSensorSchema, (await import("./task-sensor.check.ts")).check)],
   ["time_sensor", async () => ready(timeSensorSchema, (await import("./time-sensor.check.ts")).check)],
 ]);

@@ -26,6 +26,12 @@ const TRIES: Readonly<Record<string, (connection: Connection) => Promise<string>
   },
   http: requested,
   https: requested,
+  kafka: async (connection) => {
+    const { withKafka } = await import("./clients/kafka.ts");
+    const patience = { clientId: "qflow-test-connection", timeoutMs: TIMEOUT_MS };
+    const topics = await withKafka(connection, patience, (kafka) => kafka.topics());
+    return `saw ${topics.length} topics`;
+  },
   postgres: queried,
   postgresql: queried,
 };

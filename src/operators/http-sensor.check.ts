@@ -4,6 +4,7 @@ import type { Json } from "../dag/spec.ts";
 import { messageOf, QflowError } from "../errors.ts";
 import type { CheckContext, Checked, SensorCheck } from "./check.ts";
 import { type HttpResponse, httpRequest, jsonOf, nameOf } from "./clients/http.ts";
+import { valueAt } from "./clients/json-text.ts";
 import { targetOf } from "./http.run.ts";
 import type { httpSensorSchema } from "./http-sensor.ts";
 
@@ -50,7 +51,7 @@ async function ask(config: Config, context: CheckContext): Promise<Checked<Json>
   if (config.json === undefined) return { state: "met", value: status };
   const answer = jsonOrNote(url, response);
   if ("note" in answer) return { state: "unmet", note: answer.note };
-  return judge(config.json, valueAt(answer.json, config.json.at), nameOf(url));
+  return judge(config.json, valueAt(answer.json as Json, config.json.at), nameOf(url));
 }
 
 function judge({ at, is, failOn }: NonNullable<Config["json"]>, value: Json | undefined, name: string): Checked<Json> {
@@ -69,15 +70,4 @@ function jsonOrNote(url: URL, response: HttpResponse): { json: unknown } | { not
   } catch (error) {
     return { note: messageOf(error) };
   }
-}
-
-/** The value at a JSON pointer; undefined where there is none. */
-function valueAt(value: unknown, pointer: string): Json | undefined {
-  const keys = pointer.split("/").slice(1);
-  let here = value;
-  for (const key of keys.map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))) {
-    if (typeof here !== "object" || here === null || !Object.hasOwn(here, key)) return undefined;
-    here = (here as Record<string, unknown>)[key];
-  }
-  return here as Json;
 }

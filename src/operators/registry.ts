@@ -8,6 +8,8 @@ import { ftpIngestSchema } from "./ftp-ingest.ts";
 import { hiveDdlSchema } from "./hive-ddl.ts";
 import { hiveQuerySchema } from "./hive-query.ts";
 import { httpSchema } from "./http.ts";
+import { kafkaConsumeSchema } from "./kafka-consume.ts";
+import { kafkaProduceSchema } from "./kafka-produce.ts";
 import { loadRecordSchema } from "./load-record.ts";
 import type { OperatorContext, OperatorRun } from "./run.ts";
 import { shellSchema } from "./shell.ts";
@@ -24,6 +26,8 @@ const OPERATORS = new Map<string, () => Promise<ReadyOperator>>([
   ["hive_ddl", async () => checked(hiveDdlSchema, (await import("./hive-ddl.run.ts")).run)],
   ["hive_query", async () => checked(hiveQuerySchema, (await import("./hive-query.run.ts")).run)],
   ["http", async () => checked(httpSchema, (await import("./http.run.ts")).run)],
+  ["kafka_consume", async () => checked(kafkaConsumeSchema, (await import("./kafka-consume.run.ts")).run)],
+  ["kafka_produce", async () => checked(kafkaProduceSchema, (await import("./kafka-produce.run.ts")).run)],
   ["load_record", async () => checked(loadRecordSchema, (await import("./load-record.run.ts")).run)],
   ["shell", async () => checked(shellSchema, (await import("./shell.run.ts")).run)],
   ["sql", async () => checked(sqlSchema, (await import("./sql.run.ts")).run)],

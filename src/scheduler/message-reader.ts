@@ -5,6 +5,7 @@ import type { Kafka, KafkaMessage, KafkaSpan, KafkaTopic } from "../kafka/index.
 import type { Database } from "../metadata/database.ts";
 import { type DeadMessage, type NewMessage, takeIn } from "../metadata/message-inbox.ts";
 import type { MessageCursor, MessageSource } from "../metadata/message-sources.ts";
+import { jsonOf, valueAt } from "../operators/clients/json-text.ts";
 
 /** Values above this are not kept: the run is told where the message is. */
 const KEPT_BYTES = 65_536;
@@ -156,26 +157,10 @@ function identityOf({ partition, offset, key, value }: KafkaMessage, { schedule,
   const { dedupe } = schedule;
   if (dedupe === "offset") return `${topic.id}/${epoch}/${partition}/${offset}`;
   if (dedupe === "key") return key === null ? null : hashOf(key);
-  const found = value === null ? undefined : valueAt(value.toString("utf8"), dedupe.pointer);
+  const found = valueAt(jsonOf(value), dedupe.pointer);
   return found === undefined || found === null ? null : hashOf(JSON.stringify(found));
 }
 
 function hashOf(data: Buffer | string): string {
   return createHash("sha256").update(data).digest("base64url");
-}
-
-/** The value at a JSON pointer; undefined where there is none, or the text is no JSON. */
-function valueAt(text: string, pointer: string): unknown {
-  let here: unknown;
-  try {
-    here = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  for (const part of pointer.split("/").slice(1)) {
-    const name = part.replaceAll("~1", "/").replaceAll("~0", "~");
-    if (typeof here !== "object" || here === null || !Object.hasOwn(here, name)) return undefined;
-    here = (here as Record<string, unknown>)[name];
-  }
-  return here;
 }

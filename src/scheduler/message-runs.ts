@@ -15,6 +15,7 @@ import {
 import { insertRun, startRuns } from "../metadata/runs.ts";
 import { withSavepoint } from "../metadata/savepoint.ts";
 import { isTransient } from "../metadata/transient.ts";
+import { contentOf, textOf } from "../operators/clients/json-text.ts";
 
 /** Runs that are made of one DAG in one transaction. */
 const BATCH = 100;
@@ -119,15 +120,13 @@ export interface MessageValue {
 /** From a kept message to what a run gets. Pure. */
 export function messageValue(message: Omit<WaitingMessage, "id" | "tries">): MessageValue {
   const { topic, partition, offset, sentAt, key, value, bytes } = message;
-  const text = value === null ? null : textOf(value);
-  const json = text === null ? null : jsonOf(text);
   return {
     topic,
     partition,
     offset,
     timestamp: sentAt.toISOString(),
-    key: key === null ? null : textOf(key),
-    value: json,
+    key: textOf(key),
+    value: contentOf(value),
     bytes,
   };
 }
@@ -151,18 +150,4 @@ export function messageParams(
 
 function isObject(value: Json | undefined): value is { [key: string]: Json } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** Null where the bytes are no text. */
-function textOf(bytes: Buffer): string | null {
-  const text = bytes.toString("utf8");
-  return Buffer.from(text).equals(bytes) ? text : null;
-}
-
-function jsonOf(text: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return text;
-  }
 }

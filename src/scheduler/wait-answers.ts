@@ -38,7 +38,8 @@ export function checked(wait: LeasedWait, found: Checked<Json>): WaitAnswer {
   }
   if (found.state === "failed") return failed(wait, found.error);
   if (wait.late) return timedOut(wait, found.note);
-  return again(wait, found.note, found.next === "wake" ? null : paceMs(wait));
+  const next = found.condition === undefined ? wait : { ...wait, condition: found.condition };
+  return again(next, found.note, found.next === "wake" ? null : paceMs(wait));
 }
 
 /** Preparing or looking threw. What is fatal ends the wait; everything else may be better at the next check. */

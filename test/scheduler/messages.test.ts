@@ -109,12 +109,12 @@ test("a second message with the same key starts nothing, also after its run", as
 test("what comes while the DAG is paused starts runs when it is not any more", async (t) => {
   const { db, kafka, look } = await setting(t);
   const one = look();
-  await pauseDag(db, "orders", "test");
+  await pauseDag(db, "orders");
   await one.once();
   kafka.put("orders", 0, ['{"id":1}', '{"id":2}']);
   await one.once();
   t.deepEqual(await runs(db), []);
-  await unpauseDag(db, "orders", "test");
+  await unpauseDag(db, "orders");
   await one.once();
   t.is((await runs(db)).length, 2);
 });
