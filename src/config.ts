@@ -39,6 +39,8 @@ const schema = z.object({
   /** How long a worker that is told to stop waits for what runs. */
   drainSeconds: z.number().min(0),
   spark: sparkSchema.nullable(),
+  /** Configuration of the Hadoop cluster that applications are submitted to. */
+  hadoopConfDir: z.string().nullable(),
   /** Most warm Spark drivers of a worker at once (0 = every application gets its own), and the seconds after which an idle one is stopped. */
   sparkDrivers: z.number().int().min(0),
   sparkIdleSeconds: z.number().positive(),
@@ -83,6 +85,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     queues: (env.QFLOW_QUEUES ?? "default").split(",").map((name) => name.trim()),
     drainSeconds: numberFrom(env.QFLOW_DRAIN, 60),
     spark: sparkFrom(env),
+    hadoopConfDir: env.QFLOW_HADOOP_CONF_DIR ?? null,
     sparkDrivers: numberFrom(env.QFLOW_SPARK_DRIVERS, 1),
     sparkIdleSeconds: numberFrom(env.QFLOW_SPARK_IDLE, 1800),
     sparkStart: env.QFLOW_SPARK_START ?? "lazy",

@@ -98,6 +98,10 @@ export const ERROR_CODES = {
   SPARK_MISSING: { retry: "fatal", remedy: "Run `qflow engines install`, or set QFLOW_SPARK_HOME." },
   SPARK_FAILED: { retry: "retryable", remedy: "Read the task's log: it holds the driver's output." },
   SPARK_NOT_GONE: { retry: "infra", remedy: "End the processes named: an earlier application still runs." },
+  YARN_UNAVAILABLE: {
+    retry: "infra",
+    remedy: "Check that the ResourceManager of the connection yarn_default runs: `qflow engines status`.",
+  },
   LINEAGE_MISSING: {
     retry: "retryable",
     remedy: "Check that the API receives OpenLineage events at QFLOW_LINEAGE_URL.",

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import type { Json } from "../dag/spec.ts";
 import { QflowError } from "../errors.ts";
 import type { OperatorContext } from "./run.ts";
-import { endPrevious, handleOf } from "./spark/handle.ts";
+import { endPrevious, handleOf, previousOf } from "./spark/handle.ts";
 import { prepareJob, readResult, type SparkEnd, type SparkJob } from "./spark/job.ts";
 import { LastWords } from "./spark/last-words.ts";
 import { awaitLineage } from "./spark/lineage.ts";
+import { removeJobFolder, runOnYarn } from "./spark/on-yarn.ts";
 import { runInOwnDriver } from "./spark/own-driver.ts";
 import { followProgress } from "./spark/progress.ts";
 import { warmPoolOf } from "./spark/warm-pool.ts";
@@ -20,14 +21,18 @@ type Line = (stream: "stdout" | "stderr", text: string) => void;
 export async function run(config: SparkSubmitConfig, context: OperatorContext): Promise<Json> {
   const pool = warmPoolOf(context.config);
   await endPrevious(context, (driver) => pool.owns(driver));
+  const words = new LastWords();
+  const line: Line = (stream, text) => {
+    words.add(text);
+    logLine(context, stream, text);
+  };
+  return config.master === "yarn" ? runCluster(config, context, words, line) : runHere(config, context, words, line);
+}
+
+async function runHere(config: SparkSubmitConfig, context: OperatorContext, words: LastWords, line: Line) {
   const folder = await mkdtemp(join(tmpdir(), "qflow-spark-"));
   try {
     const job = await prepareJob(config, context, folder);
-    const words = new LastWords();
-    const line: Line = (stream, text) => {
-      words.add(text);
-      logLine(context, stream, text);
-    };
     const warm = config.session === "warm" && context.config.sparkDrivers > 0;
     const end = await (warm ? runWarm(job, context, line) : runInOwnDriver(job, context, line));
     assertSucceeded(end, words);
@@ -37,6 +42,16 @@ export async function run(config: SparkSubmitConfig, context: OperatorContext): 
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function runCluster(config: SparkSubmitConfig, context: OperatorContext, words: LastWords, line: Line) {
+  const end = await runOnYarn(config, context, previousOf(context), line);
+  assertSucceeded(end, words);
+  const result = await readResult({ folder: end.folder, application: config.application });
+  // Events of an application that an earlier attempt has submitted name that one.
+  if (end.token === context.attempt.token) await awaitLineage(context);
+  await removeJobFolder(end);
+  return result;
 }
 
 async function runWarm(job: SparkJob, context: OperatorContext, line: Line): Promise<SparkEnd> {
@@ -72,5 +87,6 @@ function assertSucceeded(end: SparkEnd, words: LastWords): void {
   if (end.exitCode === 0) return;
   const how = end.killedBy ?? `exit code ${end.exitCode}`;
   const why = words.summary();
-  throw new QflowError("SPARK_FAILED", why === "" ? how : `${how}: ${why}`, { details: { ...end } });
+  const { exitCode, killedBy } = end;
+  throw new QflowError("SPARK_FAILED", why === "" ? how : `${how}: ${why}`, { details: { exitCode, killedBy } });
 }

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { resolveTokens } from "../dag/tokens.ts";
 import { type Database, openDatabase } from "../metadata/database.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
+import { AttemptStopped } from "../operators/attempt-stopped.ts";
 import { announcesItself, loadOperator } from "../operators/registry.ts";
 import { holdsDrivers, prewarmSpark } from "../operators/spark/warm-pool.ts";
 import { outliveReaders } from "../processes/closed-output.ts";
@@ -82,7 +83,7 @@ async function execute(task: ClaimedTask, signal: AbortSignal): Promise<TaskResu
 }
 
 function stop(attemptId: string, reason: StopReason): void {
-  running.get(attemptId)?.abort(new Error(`the attempt was stopped: ${reason}`));
+  running.get(attemptId)?.abort(new AttemptStopped(reason));
 }
 
 function onMessage(message: ToChild<HostInit>): void {
@@ -103,7 +104,7 @@ function onMessage(message: ToChild<HostInit>): void {
 }
 
 async function onOrphaned(): Promise<void> {
-  for (const abort of running.values()) abort.abort(new Error("the worker is gone"));
+  for (const abort of running.values()) abort.abort(new AttemptStopped("orphaned"));
   for (let waited = 0; waited < ORPHAN_GRACE_MS && running.size > 0; waited += 100) await sleep(100);
   await sweepMarked(init.marker.name, init.marker.value, ORPHAN_TERM_MS);
   process.kill(-process.pid, "SIGKILL");

@@ -1,6 +1,8 @@
 /** Runs task functions in this process: for tests of DAGs, whose functions exist nowhere else. */
+
 import type { TaskContext } from "../dag/operator.ts";
 import type { ClaimedTask, LogLine } from "../metadata/work.ts";
+import { AttemptStopped } from "../operators/attempt-stopped.ts";
 import type { Executor, ExecutorEvents } from "./executor.ts";
 import type { StopReason } from "./protocol.ts";
 import type { Secrets } from "./secret-store.ts";
@@ -33,7 +35,7 @@ export class InProcess implements Executor {
   }
 
   stop(attemptId: string, reason: StopReason): void {
-    this.#running.get(attemptId)?.abort(new Error(`the attempt was stopped: ${reason}`));
+    this.#running.get(attemptId)?.abort(new AttemptStopped(reason));
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@ import { flushCompileCache } from "node:module";
 import { loadTasks } from "../dag/load-tasks.ts";
 import type { TaskContext } from "../dag/operator.ts";
 import type { ClaimedTask } from "../metadata/work.ts";
+import { AttemptStopped } from "../operators/attempt-stopped.ts";
 import { outliveReaders } from "../processes/closed-output.ts";
 import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
 import type { FromChild, RunnerInit, StopReason, ToChild } from "./protocol.ts";
@@ -89,7 +90,7 @@ function onStray(error: unknown): void {
 
 function stop(attemptId: string, reason: StopReason): void {
   if (running?.task.attemptId !== attemptId) return;
-  running.abort.abort(new Error(`the attempt was stopped: ${reason}`));
+  running.abort.abort(new AttemptStopped(reason));
 }
 
 function onMessage(message: ToChild<RunnerInit>): void {
@@ -111,7 +112,7 @@ function onMessage(message: ToChild<RunnerInit>): void {
 
 /** The worker is gone, however it died: nobody will take a result. */
 function onOrphaned(): void {
-  running?.abort.abort(new Error("the worker is gone"));
+  running?.abort.abort(new AttemptStopped("orphaned"));
   setTimeout(() => process.kill(-process.pid, "SIGKILL"), running ? ORPHAN_GRACE_MS : 0);
 }
 

@@ -1,6 +1,5 @@
 /** Where a Spark application can be found again by the next attempt, and how that one makes sure it is gone. */
 import { z } from "zod";
-import type { Json } from "../../dag/spec.ts";
 import { QflowError } from "../../errors.ts";
 import { endGroup } from "../../processes/ending.ts";
 import { ATTEMPT_MARKER } from "../../processes/markers.ts";
@@ -10,11 +9,13 @@ import type { SparkJob } from "./job.ts";
 
 const schema = z.object({
   kind: z.literal("spark"),
-  session: z.enum(["own", "warm"]),
+  session: z.enum(["own", "warm", "yarn"]),
   token: z.string(),
   name: z.string(),
   process: z.object({ pid: z.number(), startedAt: z.string() }).nullable(),
   applicationId: z.string().nullable(),
+  /** Whether the attempt has seen the end of it. */
+  over: z.boolean().default(false),
 });
 
 /** What is saved under an attempt's token. */
@@ -25,8 +26,8 @@ const TERM_GRACE_MS = 5_000;
 /** The handle of a job; `process` null = about to be submitted. */
 export function handleOf(
   job: SparkJob,
-  where: { session: "own" | "warm"; process: ProcessIdentity | null; applicationId: string | null },
-): Json {
+  where: { session: SparkHandle["session"]; process: ProcessIdentity | null; applicationId: string | null },
+): SparkHandle {
   return {
     kind: "spark",
     session: where.session,
@@ -34,7 +35,13 @@ export function handleOf(
     name: job.name,
     process: where.process === null ? null : { ...where.process },
     applicationId: where.applicationId,
+    over: false,
   };
+}
+
+/** What an earlier attempt of this task has saved, or null. */
+export function previousOf(context: Pick<OperatorContext, "previousHandle">): SparkHandle | null {
+  return schema.safeParse(context.previousHandle).data ?? null;
 }
 
 /**
@@ -45,9 +52,9 @@ export async function endPrevious(
   context: OperatorContext,
   isOwned: (driver: ProcessIdentity) => boolean,
 ): Promise<void> {
-  const parsed = schema.safeParse(context.previousHandle);
-  if (!parsed.success) return;
-  const { session, process, token, name } = parsed.data;
+  const previous = previousOf(context);
+  if (previous === null) return;
+  const { session, process, token, name } = previous;
   // A warm driver of ours ended that job, or itself, when the attempt was stopped.
   if (session === "warm" && process !== null && isOwned(process)) return;
   const alive = process !== null && (await isAlive(process));

@@ -63,7 +63,7 @@ export async function prepareJob(
 }
 
 /** The JSON the job wrote, or null when it wrote none. Throws SPARK_FAILED when it is not JSON. */
-export async function readResult(job: SparkJob): Promise<Json> {
+export async function readResult(job: Pick<SparkJob, "folder" | "application">): Promise<Json> {
   const text = await readFile(resultFile(job.folder), "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return null;
     throw error;
