@@ -1055,11 +1055,8 @@ CREATE TRIGGER dag_run_started AFTER UPDATE OF started_at ON public.dag_run FOR 
 CREATE TRIGGER dag_run_wakes AFTER UPDATE OF state ON public.dag_run FOR EACH ROW WHEN (((new.state = ANY (ARRAY['success'::text, 'failed'::text])) AND (old.state <> new.state))) EXECUTE FUNCTION wake_run_waits();
 CREATE TRIGGER dataset_event_wakes AFTER INSERT ON public.dataset_event REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION wake_dataset_waits();
 CREATE TRIGGER import_error_told AFTER INSERT OR UPDATE OF message ON public.import_error FOR EACH ROW EXECUTE FUNCTION tell_import_error();
-CREATE TRIGGER task_instance_births AFTER INSERT ON public.task_instance FOR EACH ROW WHEN ((new.state <> 'none'::text)) EXECUTE FUNCTION refuse_move();
-CREATE TRIGGER task_instance_deadline AFTER INSERT OR UPDATE OF state ON public.task_instance FOR EACH ROW WHEN ((new.deadline IS NOT NULL)) EXECUTE FUNCTION track_deadline();
-CREATE TRIGGER task_instance_failed AFTER UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state <> new.state) AND (new.state = ANY (ARRAY['failed'::text, 'up_for_retry'::text])))) EXECUTE FUNCTION tell_task();
-CREATE TRIGGER task_instance_moves AFTER UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state <> new.state) AND (NOT legal_move(old.state, new.state)))) EXECUTE FUNCTION refuse_move();
-CREATE TRIGGER task_instance_waits AFTER UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((old.state = ANY (ARRAY['deferred'::text, 'up_for_reschedule'::text, 'queued'::text])) AND (new.state <> ALL (ARRAY['queued'::text, 'running'::text, 'deferred'::text])))) EXECUTE FUNCTION end_wait();
+CREATE TRIGGER task_instance_births AFTER INSERT ON public.task_instance FOR EACH ROW WHEN (((new.state <> 'none'::text) OR (new.deadline IS NOT NULL))) EXECUTE FUNCTION after_move();
+CREATE TRIGGER task_instance_moves AFTER UPDATE OF state ON public.task_instance FOR EACH ROW WHEN (((new.deadline IS NOT NULL) OR ((old.state <> new.state) AND (NOT plain_move(old.state, new.state))))) EXECUTE FUNCTION after_move();
 CREATE TRIGGER variable_changes AFTER INSERT OR DELETE OR UPDATE ON public.variable FOR EACH STATEMENT EXECUTE FUNCTION count_secret_change();
 
 

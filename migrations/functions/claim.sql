@@ -4,29 +4,47 @@
 -- counted in a statement after the one that takes it: a statement that waits for a lock counts in a snapshot from before.
 create function claim_lock() returns bigint language sql immutable as 'select 7101003::bigint';
 
--- Makes the attempts of chosen instances. A sensor whose function said "not yet" goes on with its attempt, under a new token.
-create function start_attempts(p_worker uuid, p_claim uuid, p_ids bigint[]) returns void language sql as $$
+-- Lets sensors whose function said "not yet" go on with their attempts, under new tokens. Returns their instances.
+create function resume_attempts(p_worker uuid, p_claim uuid, p_ids bigint[]) returns bigint[] language sql as $$
   with resumed as (
     update task_attempt a set state = 'running', worker_id = p_worker, claim_id = p_claim, previous_token = token, token = gen_random_uuid()
     from task_instance t
     where t.id = any (p_ids) and t.state = 'queued' and a.attempt_id = t.attempt_id and a.state = 'up_for_reschedule'
     returning a.task_instance_id
   ), moved as (
+    update task_instance t set state = 'running', ended_at = null, wake_at = null, reason = null, start_by = null
+    from resumed r where t.id = r.task_instance_id
+    returning t.id, t.dag_run_id, t.attempt_id
+  ), history as (
+    insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id)
+    select id, dag_run_id, 'queued', 'running', attempt_id from moved
+  )
+  select coalesce(array_agg(id), '{}') from moved
+$$;
+
+-- Makes the attempts of chosen instances. Some may go on with theirs.
+create function start_attempts(p_worker uuid, p_claim uuid, p_ids bigint[]) returns void language plpgsql as $$
+declare
+  ids bigint[] := p_ids;
+begin
+  if exists (select from task_instance t join task_attempt a on a.attempt_id = t.attempt_id
+    where t.id = any (p_ids) and a.state = 'up_for_reschedule')
+  then
+    ids := array(select unnest(p_ids) except select unnest(resume_attempts(p_worker, p_claim, p_ids)));
+  end if;
+  with moved as (
     update task_instance t set state = 'running', ended_at = null, wake_at = null, reason = null, start_by = null,
-      try_number = t.try_number + (r.task_instance_id is null)::integer,
-      attempt_id = case when r.task_instance_id is null then uuidv7() else t.attempt_id end,
-      started_at = case when r.task_instance_id is null then now() else t.started_at end
-    from unnest(p_ids) chosen left join resumed r on r.task_instance_id = chosen
-    where t.id = chosen and t.state = 'queued'
-    returning t.id, t.dag_run_id, t.version_id, t.task_index, t.attempt_id, t.try_number, r.task_instance_id is not null as is_resumed
+      try_number = t.try_number + 1, attempt_id = uuidv7(), started_at = now()
+    where t.id = any (ids) and t.state = 'queued'
+    returning t.id, t.dag_run_id, t.version_id, t.task_index, t.attempt_id, t.try_number
   ), attempt as (
     insert into task_attempt (attempt_id, task_instance_id, dag_run_id, try_number, worker_id, claim_id, deadline_at)
     select m.attempt_id, m.id, m.dag_run_id, m.try_number, p_worker, p_claim, now() + make_interval(secs => d.timeout_ms / 1000.0)
     from moved m join task_def d on d.version_id = m.version_id and d.task_index = m.task_index
-    where not m.is_resumed
   )
   insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id)
-  select id, dag_run_id, 'queued', 'running', attempt_id from moved
+  select id, dag_run_id, 'queued', 'running', attempt_id from moved;
+end
 $$;
 
 -- Most bytes of values that one task may read, and most that travel with a claim; larger ones are fetched on their own, since
@@ -34,16 +52,18 @@ $$;
 create function input_limit() returns bigint language sql immutable as 'select 67108864::bigint';
 create function claim_input_limit() returns bigint language sql immutable as 'select 1048576::bigint';
 
+-- What only some attempts need to be told is plpgsql: it is prepared when it is asked for, not with every claim.
+
 -- What the upstreams whose values an instance reads ended with: {task: {"mapped", "ended": [{"state", "value"}] in map order}}.
 -- Null where the values have more than `p_limit` bytes.
-create function upstream_values(t task_instance, def task_def, p_limit bigint default input_limit()) returns jsonb language sql stable as $$
-  select case when (
-    select sum(x.size) from task_instance u join xcom x on x.task_instance_id = u.id
-    where u.dag_run_id = t.dag_run_id and u.task_index = any (def.value_indexes)) > p_limit then null else gathered_values(t, def) end
-$$;
-
-create function gathered_values(t task_instance, def task_def) returns jsonb language sql stable as $$
-  select coalesce(jsonb_object_agg(task_id, body), '{}') from (
+create function upstream_values(t task_instance, def task_def, p_limit bigint default input_limit()) returns jsonb language plpgsql stable as $$
+begin
+  if (select sum(x.size) from task_instance u join xcom x on x.task_instance_id = u.id
+    where u.dag_run_id = t.dag_run_id and u.task_index = any (def.value_indexes)) > p_limit
+  then
+    return null;
+  end if;
+  return (select coalesce(jsonb_object_agg(task_id, body), '{}') from (
     select u.task_id, jsonb_build_object('mapped', ud.map_over_index is not null, 'ended', jsonb_agg(
       jsonb_build_object('state', u.state, 'value', coalesce(x.value, b.value)) order by u.map_index) filter (
         where ud.map_over_index is null or u.map_index >= 0)) as body
@@ -53,19 +73,20 @@ create function gathered_values(t task_instance, def task_def) returns jsonb lan
     left join xcom_blob b on b.hash = x.blob_hash
     where u.dag_run_id = t.dag_run_id and u.task_index = any (def.value_indexes)
     group by u.task_id, ud.map_over_index
-  ) upstream
+  ) upstream);
+end
 $$;
 
 -- The item of a mapped instance: one of the array, or what the instance that it follows returned.
-create function item_of(t task_instance, def task_def) returns jsonb language sql stable as $$
-  select coalesce((select i.value from map_item i where i.task_instance_id = t.id), (
+create function item_of(p_instance bigint, p_run bigint, p_map_over integer, p_map_index integer) returns jsonb language plpgsql stable as $$
+begin
+  return coalesce((select i.value from map_item i where i.task_instance_id = p_instance), (
     select coalesce(x.value, b.value) from task_instance u
     join xcom x on x.task_instance_id = u.id
     left join xcom_blob b on b.hash = x.blob_hash
-    where u.dag_run_id = t.dag_run_id and u.task_index = def.map_over_index and u.map_index = t.map_index))
+    where u.dag_run_id = p_run and u.task_index = p_map_over and u.map_index = p_map_index));
+end
 $$;
-
--- What only some attempts need to be told is plpgsql: it is prepared when it is asked for, not with every claim.
 
 -- Number of the next line of an attempt's log.
 create function next_log_line(p_attempt uuid) returns integer language plpgsql stable as $$
@@ -102,7 +123,7 @@ create function claimed_tasks(p_worker uuid, p_claim uuid) returns jsonb languag
     -- A sensor's timeout is for the whole wait.
     'timeoutMs', case when a.polls = 0 then d.timeout_ms else greatest(1, extract(epoch from a.deadline_at - now()) * 1000)::bigint end,
     'firstLogLine', case when a.polls = 0 then 1 else next_log_line(a.attempt_id) end,
-    'item', case when t.map_index >= 0 then item_of(t, d) end,
+    'item', case when t.map_index >= 0 then item_of(t.id, t.dag_run_id, d.map_over_index, t.map_index) end,
     'upstream', case when d.value_indexes = '{}' then '{}' else upstream_values(t, d, claim_input_limit()) end,
     'events', case when r.kind <> 'dataset' then '[]' else run_events(r.id) end,
     'previousHandle', case when a.try_number > 1 then previous_handle(t.id, a.try_number) end) order by t.rank, t.id), '[]')

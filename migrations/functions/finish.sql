@@ -5,11 +5,11 @@
 -- Infrastructure failures that are forgiven before the task fails.
 create function infra_limit() returns integer language sql immutable as 'select 10';
 
--- Delay before the next try after `failures` counted ones: exponential, capped, with full jitter where asked.
-create function retry_delay(def task_def, failures integer) returns interval language plpgsql volatile as $$
+-- Delay before the next try of a task after `failures` counted ones: exponential, capped, with full jitter where asked.
+create function retry_delay(p_version bigint, p_index integer, failures integer) returns interval language plpgsql volatile as $$
 begin
-  return make_interval(secs => least(def.retry_max_ms, def.retry_delay_ms * power(def.retry_factor, least(failures, 60) - 1))
-    / 1000.0 * case def.retry_jitter when 'full' then random() else 1 end);
+  return (select make_interval(secs => least(retry_max_ms, retry_delay_ms * power(retry_factor, least(failures, 60) - 1))
+    / 1000.0 * case retry_jitter when 'full' then random() else 1 end) from task_def where version_id = p_version and task_index = p_index);
 end
 $$;
 
@@ -21,10 +21,12 @@ end
 $$;
 
 -- Delay before a sensor's function is called again after it said "not yet" `polls` times: grows where the sensor says so.
-create function poke_delay(def task_def, polls integer) returns interval language plpgsql immutable as $$
+create function poke_delay(p_version bigint, p_index integer, polls integer) returns interval language plpgsql stable as $$
+declare
+  sensor jsonb := (select d.sensor from task_def d where version_id = p_version and task_index = p_index);
 begin
-  return make_interval(secs => least((def.sensor ->> 'maxMs')::double precision, (def.sensor ->> 'everyMs')::double precision
-    * power((def.sensor ->> 'factor')::double precision, least(polls, 60) - 1)) / 1000.0);
+  return make_interval(secs => least((sensor ->> 'maxMs')::double precision, (sensor ->> 'everyMs')::double precision
+    * power((sensor ->> 'factor')::double precision, least(polls, 60) - 1)) / 1000.0);
 end
 $$;
 
@@ -40,53 +42,47 @@ create function bad_choice(def task_def, chosen jsonb) returns text language sql
   limit 1
 $$;
 
--- The state an instance goes to when its attempt ends with outcome `o`.
-create function ended_state(o jsonb, revoked text, t task_instance, def task_def) returns text language plpgsql immutable as $$
+-- The state an instance goes to when its attempt ends with outcome `o`, which is neither success nor skipped.
+create function unfinished_state(o jsonb, revoked text, p_instance bigint) returns text language plpgsql stable as $$
+declare
+  t task_instance := (select i from task_instance i where id = p_instance);
 begin
   return case
-    when o ->> 'state' in ('success', 'skipped') then o ->> 'state'
     when revoked = 'cancelled' then 'failed'
     when o ->> 'state' = 'up_for_reschedule' then 'up_for_reschedule'
     when o ->> 'handBack' = 'true' then 'queued'
-    -- Its worker was lost with it, or died before it heard.
-    when revoked = 'timeout' and def.sensor ->> 'onTimeout' = 'skip' then 'skipped'
-    when revoked = 'timeout' and def.sensor is not null then 'failed'
     when revoked is null and o ->> 'retry' = 'infra' then
       case when t.infra_failures < infra_limit() then 'up_for_retry' else 'failed' end
     when o ->> 'retry' = 'fatal' then 'failed'
-    when t.try_number - t.uncounted_tries <= def.retries then 'up_for_retry'
+    when t.try_number - t.uncounted_tries <= (
+      select retries from task_def where version_id = t.version_id and task_index = t.task_index) then 'up_for_retry'
     else 'failed'
   end;
 end
 $$;
 
 -- Ends attempts that are still their token's: attempt, instance, history. Returns the attempts this call ended, the instances
--- that reached a final state, and how many are queued again. `p_ids` are the attempts that the outcomes name.
-create function end_attempts(p_outcomes jsonb, p_ids uuid[], p_fence boolean, out attempts uuid[], out ended bigint[],
-  out requeued integer) language sql as $$
-  with given as materialized (
-    select distinct on (attempt_id) attempt_id, token, o from (
-      select (o ->> 'attemptId')::uuid as attempt_id, (o ->> 'token')::uuid as token, o from jsonb_array_elements(p_outcomes) o
-    ) every_one
-  ), attempt as (
-    update task_attempt a set fenced = p_fence, exit = g.o -> 'exit', error = g.o -> 'error',
+-- that reached a final state, and how many are queued again. Of several outcomes of one attempt one counts.
+create function end_attempts(p_outcomes jsonb, p_fence boolean, out attempts uuid[], out ended bigint[], out requeued integer)
+language sql as $$
+  with attempt as (
+    update task_attempt a set fenced = p_fence, exit = o -> 'exit', error = o -> 'error',
       -- A sensor's function that said "not yet" is called again in the same attempt, unless somebody ended it meanwhile.
-      state = case when g.o ->> 'state' = 'up_for_reschedule' and a.revoked = 'cancelled' then 'failed' else g.o ->> 'state' end,
-      ended_at = case when g.o ->> 'state' = 'up_for_reschedule' and a.revoked is distinct from 'cancelled' then null else now() end,
-      polls = a.polls + (g.o ->> 'state' = 'up_for_reschedule')::integer
-    from given g
-    where a.attempt_id = any (p_ids) and a.attempt_id = g.attempt_id and a.token = g.token -- guard: outcome-token
+      state = case when o ->> 'state' = 'up_for_reschedule' and a.revoked = 'cancelled' then 'failed' else o ->> 'state' end,
+      ended_at = case when o ->> 'state' = 'up_for_reschedule' and a.revoked is distinct from 'cancelled' then null else now() end,
+      polls = a.polls + (o ->> 'state' = 'up_for_reschedule')::integer
+    from jsonb_array_elements(p_outcomes) o
+    where a.attempt_id = (o ->> 'attemptId')::uuid and a.token = (o ->> 'token')::uuid -- guard: outcome-token
       -- What runs is ended by who runs it, what waits by who waits for it.
-      and case when g.o -> 'waits' = 'true' then a.state in ('deferred', 'up_for_reschedule') else a.state = 'running' end -- guard: outcome-state
-    returning a.attempt_id, a.task_instance_id, a.revoked, a.polls, a.deadline_at, g.o
-  ), target as (
-    select a.*, def.*::task_def as def, t.infra_failures, t.try_number - t.uncounted_tries as counted,
-      ended_state(a.o, a.revoked, t, def) as state,
+      and case when o -> 'waits' = 'true' then a.state in ('deferred', 'up_for_reschedule') else a.state = 'running' end -- guard: outcome-state
+    returning a.attempt_id, a.task_instance_id, a.revoked, a.polls, a.deadline_at, o
+  ), target as materialized (
+    -- Decided once: most of what follows depends on it.
+    select a.*, case when o ->> 'state' in ('success', 'skipped') then o ->> 'state'
+        else unfinished_state(o, revoked, task_instance_id) end as state,
       -- What was told to end is the task's own failure, also where its worker went with it.
-      a.revoked is null and coalesce(a.o ->> 'retry' = 'infra', false) as is_infra
+      revoked is null and coalesce(o ->> 'retry' = 'infra', false) as is_infra
     from attempt a
-    join task_instance t on t.id = a.task_instance_id and t.attempt_id = a.attempt_id
-    join task_def def on def.version_id = t.version_id and def.task_index = t.task_index
   ), moved as (
     update task_instance t set
       state = g.state,
@@ -96,12 +92,13 @@ create function end_attempts(p_outcomes jsonb, p_ids uuid[], p_fence boolean, ou
       reason = coalesce(g.revoked, g.o ->> 'reason', g.o -> 'error' ->> 'code'),
       uncounted_tries = t.uncounted_tries + (g.state = 'queued' or g.is_infra)::integer,
       infra_failures = t.infra_failures + (g.state <> 'queued' and g.is_infra)::integer,
-      wake_at = case when g.state = 'up_for_reschedule' then least(g.deadline_at, now() + poke_delay(g.def, g.polls))
+      wake_at = case when g.state = 'up_for_reschedule' then least(g.deadline_at, now() + poke_delay(t.version_id, t.task_index, g.polls))
         when g.state <> 'up_for_retry' then null
-        when g.is_infra then now() + infra_delay(g.infra_failures)
-        else now() + coalesce(make_interval(secs => (g.o ->> 'retryAfterMs')::double precision / 1000), retry_delay(g.def, g.counted)) end
+        when g.is_infra then now() + infra_delay(t.infra_failures)
+        else now() + coalesce(make_interval(secs => (g.o ->> 'retryAfterMs')::double precision / 1000),
+          retry_delay(t.version_id, t.task_index, t.try_number - t.uncounted_tries)) end
     from target g
-    where t.id = g.task_instance_id
+    where t.id = g.task_instance_id and t.attempt_id = g.attempt_id
     returning t.id, t.dag_run_id, old.state as from_state, t.state, t.reason, g.attempt_id
   ), history as (
     insert into task_event (task_instance_id, dag_run_id, from_state, to_state, attempt_id, reason)
@@ -245,7 +242,7 @@ begin
   if decides then
     outcomes := checked_choices(outcomes);
   end if;
-  done := end_attempts(outcomes, ids, p_fence);
+  done := end_attempts(outcomes, p_fence);
   attempts := done.attempts;
   -- Strict: lax would look into an array, and an empty one holds nothing.
   if outcomes @? 'strict $[*] ? (@.value != null)' then

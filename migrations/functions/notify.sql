@@ -45,24 +45,19 @@ create trigger dag_run_ended after update of state on dag_run for each row
 
 -- A task instance failed for good, or is tried again. Of the items of a map the first of each try is told. What somebody
 -- cancelled is no news.
-create function tell_task() returns trigger language plpgsql as $$
+create function tell_task(t task_instance) returns void language plpgsql as $$
 declare
-  about text := case new.state when 'failed' then 'taskFailed' else 'taskRetry' end;
+  about text := case t.state when 'failed' then 'taskFailed' else 'taskRetry' end;
 begin
-  if new.reason is distinct from 'cancelled' and exists (select from notify_rule where version_id = new.version_id and event = about) then
-    perform notify_event(about, new.version_id, format('%s/%s/%s', new.dag_run_id, new.task_id, new.try_number), '{}', run_payload(r)
-      || jsonb_build_object('task_id', new.task_id, 'map_index', new.map_index, 'try_number', new.try_number, 'state', new.state,
-        'reason', new.reason, 'retry_at', new.wake_at, 'error', (
-          select a.error from task_attempt a where a.attempt_id = new.attempt_id)))
-    from dag_run r where r.id = new.dag_run_id;
+  if t.reason is distinct from 'cancelled' and exists (select from notify_rule where version_id = t.version_id and event = about) then
+    perform notify_event(about, t.version_id, format('%s/%s/%s', t.dag_run_id, t.task_id, t.try_number), '{}', run_payload(r)
+      || jsonb_build_object('task_id', t.task_id, 'map_index', t.map_index, 'try_number', t.try_number, 'state', t.state,
+        'reason', t.reason, 'retry_at', t.wake_at, 'error', (
+          select a.error from task_attempt a where a.attempt_id = t.attempt_id)))
+    from dag_run r where r.id = t.dag_run_id;
   end if;
-  return null;
 end
 $$;
-
-create trigger task_instance_failed after update of state on task_instance for each row
-  when (old.state <> new.state and new.state in ('failed', 'up_for_retry'))
-  execute function tell_task();
 
 -- A DAG file cannot be loaded: the DAGs it held go on with their last good version.
 create function tell_import_error() returns trigger language plpgsql as $$
@@ -110,23 +105,18 @@ create trigger dag_run_started after update of started_at on dag_run for each ro
   execute function set_run_deadlines();
 
 -- The deadline of a task instance: set when what it counts from is known and the instance was never tried, gone when it has ended.
-create function track_deadline() returns trigger language plpgsql as $$
+create function track_deadline(t task_instance) returns void language plpgsql as $$
 begin
-  if is_ended(new.state) then
-    delete from deadline where task_instance_id = new.id;
-  elsif new.try_number = 0 then
+  if is_ended(t.state) then
+    delete from deadline where task_instance_id = t.id;
+  elsif t.try_number = 0 then
     insert into deadline (dag_run_id, task_instance_id, due_at)
-    select r.id, new.id, deadline_due(new.deadline, r, new.queued_at) from dag_run r
-    where r.id = new.dag_run_id and deadline_due(new.deadline, r, new.queued_at) is not null
+    select r.id, t.id, deadline_due(t.deadline, r, t.queued_at) from dag_run r
+    where r.id = t.dag_run_id and deadline_due(t.deadline, r, t.queued_at) is not null
     on conflict do nothing;
   end if;
-  return null;
 end
 $$;
-
-create trigger task_instance_deadline after insert or update of state on task_instance for each row
-  when (new.deadline is not null)
-  execute function track_deadline();
 
 -- Fires up to `p_limit` deadlines that have been missed, each once; several schedulers share them.
 create function fire_deadlines(p_limit integer) returns integer language plpgsql as $$

@@ -19,18 +19,19 @@ $$;
 create function count_down(p_ended bigint[], p_undecided bigint[], out ended bigint[], out queued integer, out expand bigint[],
   out items bigint[]) language sql as $$
   with delta as (
-    select f.dag_run_id, e.downstream_index as task_index, case when e.per_item then f.map_index end as item,
-      (count(*) filter (where f.state = 'success'))::integer as success, (count(*) filter (where f.state = 'failed'))::integer as failed,
-      (count(*) filter (where f.state = 'skipped'))::integer as skipped,
-      (count(*) filter (where f.state = 'upstream_failed'))::integer as upstream_failed, 0 as gates
+    select f.dag_run_id, e.task_index, case when e.per_item then f.map_index end as item,
+      (count(*) filter (where f.state = 'success' and not e.is_gate))::integer as success,
+      (count(*) filter (where f.state = 'failed' and not e.is_gate))::integer as failed,
+      (count(*) filter (where f.state = 'skipped' and not e.is_gate))::integer as skipped,
+      (count(*) filter (where f.state = 'upstream_failed' and not e.is_gate))::integer as upstream_failed,
+      (count(*) filter (where e.is_gate))::integer as gates
     from task_instance f
-    join task_edge e on e.version_id = f.version_id and e.upstream_index = f.task_index
-    where f.id = any (p_ended)
-    group by 1, 2, 3
-    union all
-    select f.dag_run_id, g.task_index, case when g.per_item then f.map_index end, 0, 0, 0, 0, count(*)::integer
-    from task_instance f
-    join task_gate g on g.version_id = f.version_id and g.gate_index = f.task_index
+    cross join lateral (
+      select downstream_index as task_index, per_item, false as is_gate from task_edge
+      where version_id = f.version_id and upstream_index = f.task_index
+      union all
+      select task_index, per_item, true from task_gate where version_id = f.version_id and gate_index = f.task_index
+    ) e
     where f.id = any (p_ended)
     group by 1, 2, 3
   ), touched as (
@@ -47,7 +48,7 @@ create function count_down(p_ended bigint[], p_undecided bigint[], out ended big
     from touched d
     join task_instance t on t.id = d.id and t.state = 'none'
     group by t.id
-  ), decided as (
+  ), decided as materialized (
     select c.*, case
       when gates > 0 then 'none'
       when rule <> 'all_done_setup_success' then decide(rule, up_total, success, failed, skipped, upstream_failed)

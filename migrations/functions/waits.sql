@@ -2,18 +2,13 @@
 -- sensor's function between two calls).
 
 -- What an instance leaves when it stops waiting, whoever made it stop: its wait, and its attempt where nobody else ended it.
-create function end_wait() returns trigger language plpgsql as $$
+create function end_wait(t task_instance) returns void language plpgsql as $$
 begin
-  delete from task_wait where task_instance_id = new.id;
-  update task_attempt set ended_at = now(), state = case new.state when 'success' then 'success' when 'failed' then 'failed' else 'skipped' end
-  where attempt_id = new.attempt_id and state in ('deferred', 'up_for_reschedule');
-  return null;
+  delete from task_wait where task_instance_id = t.id;
+  update task_attempt set ended_at = now(), state = case t.state when 'success' then 'success' when 'failed' then 'failed' else 'skipped' end
+  where attempt_id = t.attempt_id and state in ('deferred', 'up_for_reschedule');
 end
 $$;
-
-create trigger task_instance_waits after update of state on task_instance for each row
-  when (old.state in ('deferred', 'up_for_reschedule', 'queued') and new.state not in ('queued', 'running', 'deferred'))
-  execute function end_wait();
 
 -- Gives up to `p_limit` queued instances that need no worker an attempt and a wait. Returns how many.
 create function admit_waits(p_limit integer) returns integer language sql as $$
