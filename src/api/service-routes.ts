@@ -8,6 +8,7 @@ import {
   getService,
   listServiceAttempts,
   listServices,
+  progressStep,
   serviceProgress as readProgress,
   type ServiceRow,
 } from "../metadata/views/service-views.ts";
@@ -98,7 +99,12 @@ const progress = route({
   handle: async ({ api, params, query }) => {
     await getService(api.database, params.service_id);
     const points = await readProgress(api.database, params.service_id, query.minutes);
-    return { service_id: params.service_id, minutes: query.minutes, points: points.map(withInstants) };
+    return {
+      service_id: params.service_id,
+      minutes: query.minutes,
+      step_seconds: progressStep(query.minutes),
+      points: points.map(withInstants),
+    };
   },
 });
 

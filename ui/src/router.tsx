@@ -10,8 +10,10 @@ import {
   filesSearch,
   panelSearch,
   runsSearch,
+  serviceSearch,
   sqlSearch,
 } from "./lib/search.ts";
+import { serviceListQuery, serviceQuery } from "./lib/service-queries.ts";
 import { NotFound } from "./shell/not-found.tsx";
 import { PageError } from "./shell/page-error.tsx";
 import { Shell } from "./shell/shell.tsx";
@@ -84,6 +86,21 @@ const run = createRoute({
   component: lazyRouteComponent(() => import("./pages/run/run-page.tsx"), "RunPage"),
 });
 
+const services = createRoute({
+  getParentRoute: () => root,
+  path: "/services",
+  loader: ({ context }) => void context.client.prefetchQuery(serviceListQuery),
+  component: lazyRouteComponent(() => import("./pages/services/services-page.tsx"), "ServicesPage"),
+});
+
+const service = createRoute({
+  getParentRoute: () => root,
+  path: "/services/$serviceId",
+  validateSearch: serviceSearch,
+  loader: ({ context, params }) => void context.client.prefetchQuery(serviceQuery(params.serviceId)),
+  component: lazyRouteComponent(() => import("./pages/services/service-page.tsx"), "ServicePage"),
+});
+
 const datasets = createRoute({
   getParentRoute: () => root,
   path: "/datasets",
@@ -125,6 +142,8 @@ const routeTree = root.addChildren([
   dags,
   dag.addChildren([dagGrid, dagGraph, dagRuns, dagCode, dagDetails]),
   run,
+  services,
+  service,
   datasets,
   dataset,
   files,

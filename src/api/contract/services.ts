@@ -93,6 +93,8 @@ export const serviceProgress = z
   .object({
     service_id: z.string(),
     minutes: z.number(),
+    /** Length of a step; `at` of a point is its beginning. Steps without a batch are left out. */
+    step_seconds: z.number(),
     points: z.array(
       z.object({
         at: instant,

@@ -132,14 +132,18 @@ export interface ServicePoint {
 /** Most steps of one answer. */
 const STEPS = 240;
 
-/** What a service did in the last minutes, in at most {@link STEPS} steps of whole seconds; steps without a batch are left out. */
+/** Seconds of a step when the last `minutes` are shown. */
+export function progressStep(minutes: number): number {
+  return Math.max(1, Math.ceil((minutes * 60) / STEPS));
+}
+
+/** What a service did in the last minutes, by {@link progressStep}; steps without a batch are left out. */
 export async function serviceProgress(sql: Sql, serviceId: string, minutes: number): Promise<ServicePoint[]> {
-  const step = Math.max(1, Math.ceil((minutes * 60) / STEPS));
   const found = await sql.query<ServicePoint>(
     `select date_bin(make_interval(secs => $3), at, 'epoch') as at, sum(rows)::float8 as rows, sum(rows)::float8 / $3 as rows_per_second,
        count(*)::integer as batches, avg(batch_ms) as batch_ms, max(batch_ms) as longest_batch_ms, max(lag)::float8 as lag
      from service_progress where service_id = $1 and at > now() - make_interval(mins => $2) group by 1 order by 1`,
-    [serviceId, minutes, step],
+    [serviceId, minutes, progressStep(minutes)],
   );
   return found.rows;
 }

@@ -85,6 +85,16 @@ export function filesSearch(raw: Raw): { state?: FileState | undefined; batch?: 
   return compact({ state: oneOf(FILE_STATES, raw.state), batch: text(raw.batch) });
 }
 
+/** Range of the charts in minutes, and the attempt whose log is shown. */
+export function serviceSearch(raw: Raw): { minutes?: number | undefined; attempt?: number | undefined } {
+  const minutes = whole(raw.minutes);
+  const attempt = whole(raw.attempt);
+  return compact({
+    minutes: minutes !== undefined && minutes >= 1 && minutes <= 20_160 ? minutes : undefined,
+    attempt: attempt !== undefined && attempt >= 1 ? attempt : undefined,
+  });
+}
+
 export function sqlSearch(raw: Raw): { q?: string | undefined } {
   return compact({ q: text(raw.q) });
 }

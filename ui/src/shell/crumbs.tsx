@@ -6,6 +6,7 @@ import { middleCut } from "../lib/format.ts";
 
 const WORDS: Record<string, string> = {
   dags: "DAGs",
+  services: "Services",
   datasets: "Datasets",
   dashboards: "Dashboards",
   sql: "SQL",
@@ -16,10 +17,13 @@ const SHOWN_ID = 44;
 
 export function Crumbs() {
   const path = useRouterState({ select: (state) => state.location.pathname });
-  const params: { dagId?: string; runId?: string; datasetId?: string } = useParams({ strict: false });
+  const params: { dagId?: string; runId?: string; datasetId?: string; serviceId?: string } = useParams({
+    strict: false,
+  });
   const place = path.split("/")[1] ?? "";
   const trail: ReactNode[] = [];
   if (place === "dags") trail.push(<Link to="/dags">DAGs</Link>);
+  else if (place === "services") trail.push(<Link to="/services">Services</Link>);
   else if (place === "datasets") trail.push(<Link to="/datasets">Datasets</Link>);
   else if (place === "files") trail.push(<Link to="/datasets">Datasets</Link>, <span>Delivered files</span>);
   else trail.push(<span>{WORDS[place] ?? "Home"}</span>);
@@ -31,6 +35,7 @@ export function Crumbs() {
     );
   }
   if (params.runId) trail.push(<span title={params.runId}>{middleCut(params.runId, SHOWN_ID)}</span>);
+  if (params.serviceId) trail.push(<span title={params.serviceId}>{middleCut(params.serviceId, SHOWN_ID)}</span>);
   if (params.datasetId) trail.push(<span title={params.datasetId}>{middleCut(params.datasetId, SHOWN_ID)}</span>);
   return (
     <nav aria-label="Breadcrumbs" className="grow">

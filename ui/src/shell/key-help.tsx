@@ -3,7 +3,7 @@ import { Dialog } from "../components/dialog.tsx";
 
 const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
   ["Ctrl K or ⌘ K", "Find a DAG, run or dataset"],
-  ["g then h d s b q", "Go to Home, DAGs, Datasets, Dashboards, SQL"],
+  ["g then h d v s b q", "Go to Home, DAGs, Services, Datasets, Dashboards, SQL"],
   ["?", "This list"],
   ["Escape", "Close the panel or dialog"],
   ["/", "Search on this page"],

@@ -17,7 +17,7 @@ interface OverlayState {
   close: () => void;
 }
 
-const GO_TO = { h: "/", d: "/dags", s: "/datasets", b: "/dashboards", q: "/sql" } as const;
+const GO_TO = { h: "/", d: "/dags", v: "/services", s: "/datasets", b: "/dashboards", q: "/sql" } as const;
 const CHORD_MS = 1000;
 
 /** Which overlay is open, and the global keys. */

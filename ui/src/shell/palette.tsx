@@ -22,6 +22,7 @@ const PLACES: readonly Option[] = [
   ["DAGs", "/dags"],
   ["Datasets", "/datasets"],
   ["Delivered files", "/files"],
+  ["Services", "/services"],
   ["Dashboards", "/dashboards"],
   ["SQL", "/sql"],
 ].map(([label = "", href = ""]) => ({ key: href, group: "Go to", label, detail: "", href }));

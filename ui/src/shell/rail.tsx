@@ -2,9 +2,12 @@
 import { Link } from "@tanstack/react-router";
 import { Icon, type IconName } from "../components/icon.tsx";
 
-const PLACES: readonly { to: "/" | "/dags" | "/datasets" | "/dashboards" | "/sql"; word: string; icon: IconName }[] = [
+type Place = "/" | "/dags" | "/services" | "/datasets" | "/dashboards" | "/sql";
+
+const PLACES: readonly { to: Place; word: string; icon: IconName }[] = [
   { to: "/", word: "Home", icon: "home" },
   { to: "/dags", word: "DAGs", icon: "dags" },
+  { to: "/services", word: "Services", icon: "services" },
   { to: "/datasets", word: "Datasets", icon: "datasets" },
   { to: "/dashboards", word: "Dashboards", icon: "dashboards" },
   { to: "/sql", word: "SQL", icon: "sql" },
