@@ -12,6 +12,8 @@ const TIMEOUT_MS = 60_000;
 /** How long rows are kept when nobody knows which run wrote them. */
 const UNKNOWN_WRITER_MS = 30_000;
 const KEPT = 100;
+/** The table is made by a DAG that has not run yet: there is nothing to show, as in an empty one. */
+const NO_TABLE = "42P01";
 
 interface Kept {
   readonly key: string;
@@ -48,7 +50,11 @@ async function rowsOf(
 
 async function read(api: ApiContext, wanted: InsightQuery, limit: number): Promise<Awaited<Kept["answer"]>> {
   const sql = wanted.sql.replace(":limit", String(limit));
-  const found = await requireEngine(api).query(sql, { maxRows: limit, timeoutMs: TIMEOUT_MS });
+  const answer = requireEngine(api).query(sql, { maxRows: limit, timeoutMs: TIMEOUT_MS });
+  const found = await answer.catch((error: unknown) => {
+    if (error instanceof QflowError && error.details.sqlState === NO_TABLE) return { columns: [], rows: [] };
+    throw error;
+  });
   return {
     columns: found.columns.map(({ name, type }) => ({ name, type })),
     rows: found.rows,

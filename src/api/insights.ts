@@ -52,6 +52,17 @@ export const INSIGHTS: readonly InsightQuery[] = [
       from enriched.least_performing_cities_online order by total_sales, city, state limit :limit`,
   },
   {
+    name: "compactions",
+    title: "Files of compacted partitions",
+    description: "Files of every table before and after compaction, with their average size.",
+    dataset: "enriched.compactions",
+    chart: { kind: "bar", x: "table_name", y: "files_before", series: null, x_title: "Table", y_title: "Files before" },
+    sql: `select table_name, sum(files_before) as files_before, sum(files_after) as files_after, count(*) as partitions,
+        sum(bytes_before) as bytes_before, sum(bytes_after) as bytes_after,
+        sum(bytes_before) div sum(files_before) as average_before, sum(bytes_after) div sum(files_after) as average_after
+      from enriched.compactions group by table_name order by files_before desc, table_name limit :limit`,
+  },
+  {
     name: "sales_agent_performance",
     title: "Sales agents by units sold",
     description: "Units each sales agent sold in branches, over all days.",
@@ -87,12 +98,13 @@ export const INSIGHTS: readonly InsightQuery[] = [
   {
     name: "app_events_by_hour",
     title: "App events by hour",
-    description: "Events in the app by hour of the day and product category, over all days.",
+    description: "Events in the app by hour of the day, over all days.",
     dataset: "enriched.events_by_category",
-    chart: { kind: "bar", x: "hour", y: "events", series: "category", x_title: "Hour", y_title: "Events" },
-    sql: `select event_hour as hour, category, sum(events) as events, cast(sum(revenue) as decimal(18,2)) as revenue
-      from enriched.events_by_category where category <> '' group by event_hour, category
-      order by event_hour, category limit :limit`,
+    chart: { kind: "bar", x: "hour", y: "events", series: null, x_title: "Hour", y_title: "Events" },
+    // Not more hours than a chart shows unless asked for more: the latest of the day are cut, never some in between.
+    sql: `select event_hour as hour, sum(events) as events, cast(sum(revenue) as decimal(18,2)) as revenue,
+        sum(purchases) as purchases
+      from enriched.events_by_category group by event_hour order by event_hour limit :limit`,
   },
   {
     name: "app_revenue_by_category",

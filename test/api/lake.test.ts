@@ -14,6 +14,8 @@ function fakeEngine() {
   const engine: QueryEngine = {
     query: async (sql, { maxRows }) => {
       asked.push(sql);
+      if (sql.includes("events_by_category"))
+        throw new QflowError("HIVE_QUERY_INVALID", "no such table", { details: { sqlState: "42P01" } });
       if (sql.includes("boom")) throw new QflowError("HIVE_QUERY_INVALID", "no such column: boom");
       const rows = [
         ["Laptop", "20", "1999.98"],
@@ -52,6 +54,13 @@ test("SQL: rows with exact values, a limit, an audit row; a wrong query is the c
   t.is(asked.length, 2);
   t.is((await call("POST", "/api/sql", { sql: "select 1", max_rows: 1_000_000 })).status, 422);
   t.deepEqual(defects, []);
+});
+
+test("an insight whose table is not there yet has no rows", async (t) => {
+  const { as } = await startTestApi(t, fakeEngine().engine);
+  const empty = await (await as("viewer"))("GET", "/api/insights/app_events_by_hour");
+  t.is(empty.status, 200);
+  t.deepEqual(empty.body.rows, []);
 });
 
 test("an insight is read once a write, and names the run that wrote it", async (t) => {
