@@ -1,5 +1,5 @@
 /** Compaction: readers never see another number, at any step; a run that is killed after any step is carried on by the next. */
-import { copyFile, readdir, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import anyTest, { type TestFn } from "ava";
@@ -84,9 +84,20 @@ test.after.always(async (t) => {
   await t.context.spark?.stop();
 });
 
-/** What compaction keeps beside the table. */
+/** What compaction keeps beside the tables. */
+async function worksFolder(spark: WarmSpark): Promise<string> {
+  return join(dirname(dirname(dirname(await locationOf(spark, TABLE)))), "compaction", TABLE);
+}
+
 async function openWorks(spark: WarmSpark): Promise<string[]> {
-  return readdir(join(dirname(dirname(dirname(await locationOf(spark, TABLE)))), "compaction", TABLE));
+  return readdir(await worksFolder(spark));
+}
+
+/** Makes it long ago that a compaction reached a mark. */
+async function endGrace(spark: WarmSpark, work: string, mark: "switched" | "returned"): Promise<void> {
+  const path = join(await worksFolder(spark), work, `${mark}.json`);
+  const content = JSON.parse(await readFile(path, "utf8"));
+  await writeFile(path, JSON.stringify({ ...content, [`${mark}At`]: 1 }));
 }
 
 /** Runs until nothing is left to do: switched and settled, then finished. */
@@ -170,17 +181,22 @@ test.serial("a partition that is killed after any step loses nothing, and the ne
 test.serial("old files stay for those who read them until the grace is over, and so do the new ones", async (t) => {
   const { spark } = t.context;
   const day = "2024-03-01";
+  const patient = { options: { graceMinutes: 60 } };
+  await finish(spark);
   await fill(spark, [day]);
   const before = await filesOf(spark, day);
-  const first = await compact(spark, { options: { graceMinutes: 60 } });
+  const first = await compact(spark, patient);
   t.deepEqual([first.result.compacted.length, await filesOf(spark, day)], [1, before]);
-  const second = await compact(spark, { options: { graceMinutes: 60 } });
-  t.deepEqual([second.result.settled, await filesOf(spark, day)], [0, before]);
-  const settled = await compact(spark);
-  t.is(settled.result.settled, 1);
-  await compact(spark, { options: { graceMinutes: 60 } });
-  t.is((await openWorks(spark)).length, 1);
-  await compact(spark);
+  await compact(spark, patient);
+  t.deepEqual(await filesOf(spark, day), before);
+  const [work = ""] = await openWorks(spark);
+  await endGrace(spark, work, "switched");
+  t.is((await compact(spark, patient)).result.settled, 1);
+  t.is((await filesOf(spark, day)).length, 1);
+  await compact(spark, patient);
+  t.deepEqual(await openWorks(spark), [work]);
+  await endGrace(spark, work, "returned");
+  t.is((await compact(spark, patient)).result.finished, 1);
   t.deepEqual(await openWorks(spark), []);
 });
 
@@ -196,29 +212,30 @@ test.serial("a partition that was written a short while ago, or has few files, i
 test.serial("a file that comes late is seen once: after the switch, and after the way back", async (t) => {
   const { spark } = t.context;
   const day = "2024-03-03";
-  await fill(spark, ["2024-03-04", day]);
+  const patient = { options: { graceMinutes: 60 } };
+  await fill(spark, ["2024-03-04"]);
   await finish(spark);
   await fill(spark, [day]);
   const root = await locationOf(spark, TABLE);
-  const [late = ""] = await filesOf(spark, "2024-03-04");
-  const source = join(root, "transaction_date=2024-03-04", late);
-  const home = join(root, `transaction_date=${day}`);
-  const { after: before } = await compact(spark, { kills: { [partitionOf(day)]: { step: "switched" } } });
-  await copyFile(source, join(home, "part-g0001-late.parquet"));
-  const followed = await compact(spark, { options: { graceMinutes: 60 } });
+  const [file = ""] = await filesOf(spark, "2024-03-04");
+  const late = (name: string, folder: string) =>
+    copyFile(join(root, partitionOf("2024-03-04"), file), join(folder, name));
+  const { after: before } = await compact(spark, patient);
+  // Whoever looked the location up before the switch.
+  await late("part-g0001-late.parquet", join(root, partitionOf(day)));
+  const followed = await compact(spark, patient);
   t.deepEqual([followed.after[0], followed.after[2]], [before[0] + ROWS, before[2] + ROWS]);
-  await compact(spark);
   const [work = ""] = await openWorks(spark);
-  const folder = join(dirname(dirname(root)), "../compaction", TABLE, work);
+  await endGrace(spark, work, "switched");
+  t.deepEqual((await compact(spark, patient)).after, followed.after);
+  const folder = join(await worksFolder(spark), work);
   const data = (await readdir(folder)).find((name) => name.startsWith("data-")) ?? "";
-  // A sink that had looked the location up before the way back.
-  await copyFile(source, join(folder, data, "part-g0001-later.parquet"));
-  const end = await compact(spark);
-  t.deepEqual([end.after[0], end.after[2]], [before[0] + 2 * ROWS, before[2] + 2 * ROWS]);
-  t.deepEqual((await filesOf(spark, day)).filter((name) => name.startsWith("part-g")).sort(), [
-    "part-g0001-late.parquet",
-    "part-g0001-later.parquet",
-  ]);
+  // Whoever looked it up before the way back.
+  await late("part-g0001-later.parquet", join(folder, data));
+  const gathered = await compact(spark, patient);
+  t.deepEqual([gathered.after[0], gathered.after[2]], [before[0] + 2 * ROWS, before[2] + 2 * ROWS]);
+  await endGrace(spark, work, "returned");
+  t.deepEqual((await compact(spark, patient)).after, gathered.after);
   t.deepEqual(await openWorks(spark), []);
 });
 
@@ -257,6 +274,7 @@ test.serial("a day that is dropped while readers are switched is gone", async (t
 
 test.serial("several files of about the target's size, with all columns that any old file has", async (t) => {
   const { spark } = t.context;
+  await finish(spark);
   await fill(spark, ["2024-06-01"]);
   const { result } = await compact(spark, { options: { targetMb: 0.002, minFiles: 2 } });
   const [one] = result.compacted;

@@ -1,6 +1,6 @@
 """Partitions of a table and where the metastore says that they are."""
 
-from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException
 from qcompany import runtime
 from qcompany.stream.tables import specification
 
@@ -29,8 +29,8 @@ class Partitions:
         """Where the metastore has a partition; None when it has no such partition."""
         try:
             found = self._catalog.getPartition(self._database, self._name, self._values(partition))
-        except Py4JJavaError as error:
-            if "NoSuchPartition" in error.java_exception.getClass().getName():
+        except AnalysisException as error:
+            if error.getCondition() == "PARTITIONS_NOT_FOUND":
                 return None
             raise
         return self._plain(found.location())

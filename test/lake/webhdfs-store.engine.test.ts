@@ -1,0 +1,47 @@
+/** The store's contract on a real HDFS, and what a kill of its processes in the middle of a write leaves. */
+import { randomBytes } from "node:crypto";
+import test from "ava";
+import { type Bytes, type FileStore, openStore } from "../../src/lake/index.ts";
+import { type TestEngines, testEngines } from "../support/engines.ts";
+import { bytesOf, storeContract, text } from "./support/contract.ts";
+
+let hdfs: TestEngines;
+let stores = 0;
+
+test.before("an HDFS", async (t) => {
+  hdfs = await testEngines(t, ["hdfs"]);
+});
+
+function newStore(): FileStore {
+  const connection = hdfs.config.connections.hdfs_default;
+  if (!connection) throw new Error("there is no connection hdfs_default");
+  return openStore(`hdfs:///store-${++stores}`, { connection: () => connection });
+}
+
+storeContract(test, async () => newStore());
+
+for (const victim of ["datanode", "namenode"] as const) {
+  test.serial(`kill -9 of the ${victim} in the middle of a write: try again later, and no half file`, async (t) => {
+    t.timeout(300_000);
+    const store = newStore();
+    await store.write("before", text("x"));
+    const part = randomBytes(1_000_000);
+    const content = async function* (): Bytes {
+      for (let i = 0; i < 40; i++) {
+        if (i === 10) await hdfs.killAndAwait(victim);
+        yield part;
+      }
+    };
+    const failure = await store.write("folder/file", content()).then(
+      () => null,
+      (error: Error & { code?: string }) => error,
+    );
+    if (victim === "datanode") t.is(failure?.code, "LAKE_UNAVAILABLE", String(failure));
+    const found = await store.stat("folder/file");
+    t.is(found?.bytes ?? null, failure === null ? 40 * part.length : null);
+    // As a task that is tried again does.
+    if (failure !== null) await store.write("folder/file", text("again"));
+    t.is(String(await bytesOf(store.read("before"))), "x");
+    if (failure !== null) t.is(String(await bytesOf(store.read("folder/file"))), "again");
+  });
+}
