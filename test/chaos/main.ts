@@ -1,11 +1,21 @@
 /**
- * `npm run chaos -- --faults N [--seed S]`: random faults on real processes, the invariants after every round.
+ * `npm run chaos -- --faults N [--seed S]`: random faults on real processes, the invariants after every round; a line for every
+ * hundred is added to bench/results/chaos.jsonl, under the seeds S, S+1, …
  * `npm run chaos -- --scenario F5`: one named fault; `--scenario all`: every one of them.
  */
+import { appendFile, mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { PLACE_SCENARIOS } from "./place-scenarios.ts";
 import { inflict } from "./random-faults.ts";
-import { SCENARIOS } from "./scenarios.ts";
+import { PROCESS_SCENARIOS } from "./scenarios.ts";
+import { TASK_SCENARIOS } from "./task-scenarios.ts";
 import { World } from "./world.ts";
+
+const SCENARIOS = [...PROCESS_SCENARIOS, ...TASK_SCENARIOS, ...PLACE_SCENARIOS];
+
+const PORTION = 100;
+const RESULTS = resolve(import.meta.dirname, "../../bench/results");
 
 const { values } = parseArgs({
   options: {
@@ -37,14 +47,20 @@ async function runScenarios(wanted: string): Promise<void> {
   }
 }
 
-async function runRandom(faults: number, seed: number): Promise<void> {
-  const report = await inflict(faults, seed, (line) => console.log(line));
-  console.log(JSON.stringify(report.faults));
-  for (const problem of report.problems) console.log(problem);
-  const sorted = report.settledMs.toSorted((a, b) => a - b);
-  const total = Object.values(report.faults).reduce((sum, n) => sum + n, 0);
-  console.log(
-    `seed ${seed}: ${total} faults, ${report.runs} runs, ${report.problems.length} problems; settled: median ${sorted[sorted.length >> 1]} ms, longest ${sorted.at(-1)} ms`,
-  );
-  process.exitCode = report.problems.length === 0 ? 0 : 1;
+/** In portions, each a seed and a platform of its own: what ended before an interruption is kept. */
+async function runRandom(faults: number, first: number): Promise<void> {
+  for (let seed = first, left = faults; left > 0; seed++) {
+    const report = await inflict(Math.min(left, PORTION), seed, (line) => console.log(line));
+    const total = Object.values(report.faults).reduce((sum, n) => sum + n, 0);
+    left -= total;
+    const kept = { at: new Date().toISOString(), seed, total, ...report };
+    await mkdir(RESULTS, { recursive: true });
+    await appendFile(join(RESULTS, "chaos.jsonl"), `${JSON.stringify(kept)}\n`);
+    const sorted = report.settledMs.toSorted((a, b) => a - b);
+    for (const problem of report.problems) console.log(problem);
+    console.log(
+      `seed ${seed}: ${total} faults, ${report.runs} runs, ${report.problems.length} problems; settled: median ${sorted[sorted.length >> 1]} ms, longest ${sorted.at(-1)} ms; ${Math.max(0, left)} faults left`,
+    );
+    if (report.problems.length > 0) process.exitCode = 1;
+  }
 }

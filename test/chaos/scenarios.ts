@@ -1,25 +1,10 @@
-/** One fault each, as the matrix of docs/reliability.md numbers them: what is injected, what must follow, how long it took. */
+/** Faults of processes and of the database, as the matrix of docs/reliability.md numbers them: what is injected, what must follow. */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cancelRun, createRun } from "../../src/metadata/runs.ts";
 import { findMarked } from "../../src/processes/table.ts";
+import { allEnded, MINUTE, ready, type Scenario, scenario } from "./scenario.ts";
 import { exitOf, type World } from "./world.ts";
-
-/** What was measured, in milliseconds unless the name says otherwise. */
-export type Figures = Readonly<Record<string, number>>;
-
-/** A named fault. Throws when what follows does not. */
-export interface Scenario {
-  readonly name: string;
-  readonly promise: string;
-  run(world: World): Promise<Figures>;
-}
-
-const MINUTE = 60_000;
-
-async function ready(world: World): Promise<void> {
-  await world.runEnded(await world.run("quick"), MINUTE);
-}
 
 /** Processes that run task functions. */
 async function runnerPids(world: World): Promise<number[]> {
@@ -30,19 +15,8 @@ async function runnerPids(world: World): Promise<number[]> {
     .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("runner-main"));
 }
 
-/** Milliseconds from now until the last of some runs has ended. */
-async function allEnded(world: World, runs: readonly number[], withinMs: number): Promise<number> {
-  const startedAt = performance.now();
-  for (const run of runs) await world.runEnded(run, withinMs);
-  return Math.round(performance.now() - startedAt);
-}
-
-function scenario(name: string, promise: string, run: Scenario["run"]): Scenario {
-  return { name, promise, run };
-}
-
-/** All of them. */
-export const SCENARIOS: readonly Scenario[] = [
+/** Schedulers, workers, runners, PostgreSQL, people. */
+export const PROCESS_SCENARIOS: readonly Scenario[] = [
   scenario(
     "F1",
     "a scheduler is killed: another goes on within 2 s, one that is started again within 5 s",
@@ -261,7 +235,7 @@ export const SCENARIOS: readonly Scenario[] = [
     const found = await world.db.query<{ run_id: string }>("select run_id from dag_run where id = $1", [run]);
     await Promise.allSettled([1, 2].map(() => cancelRun(world.db, "long", found.rows[0]?.run_id ?? "")));
     const cancelled = await world.runEnded(run, 30_000);
-    await world.db.query("delete from dag_run where id = $1", [run]);
+    await world.forget(run);
     const won = twice.filter(({ status }) => status === "fulfilled").length;
     if (won !== 1) throw new Error(`${won} of two runs of one id were made`);
     return { cancelled };

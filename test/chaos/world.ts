@@ -23,27 +23,34 @@ import { ChaosProxy } from "./proxy.ts";
 export interface Member {
   readonly kind: "scheduler" | "worker";
   readonly child: ChildProcess;
-  /** The machine it says it is on; empty = this one. */
-  readonly host: string;
 }
 
-/** Tasks that take a while, fail once, and are mapped; `long` runs until it is told to end, at its first try. */
+/** Where and when a process believes to be; absent = here and now. */
+export interface Setting {
+  /** QFLOW_HOME of a worker. */
+  readonly home?: string;
+  /** What its clock is ahead by, and the zone of its machine. */
+  readonly clock?: { readonly shiftMs: number; readonly timezone: string };
+}
+
+/**
+ * Tasks that take a while, fail once, and are mapped; `long` runs until it is told to end, at its first try. None has a try to
+ * spare: whatever is done to processes and server must cost none.
+ */
 const DAGS = `import { dag } from "qflow";
 const nap = (ms) => new Promise((next) => setTimeout(next, ms));
-// A runner that is killed is a try of its task.
-const often = { retries: 20, retryDelay: "10ms" };
 export const mixed = dag("mixed", { maxActiveRuns: 50 }, (t) => {
-  const list = t.task("list", often, async () => { await nap(100 + Math.random() * 300); return [1, 2, 3]; });
-  const work = t.map("work", list, often, async (n, ctx) => { ctx.log.info("item " + n); await nap(100 + Math.random() * 500); return n; });
-  t.task("sum", { ...often, in: { work } }, async ({ work }) => { await nap(100); return work.reduce((a, b) => a + b, 0); });
+  const list = t.task("list", async () => { await nap(100 + Math.random() * 300); return [1, 2, 3]; });
+  const work = t.map("work", list, async (n, ctx) => { ctx.log.info("item " + n); await nap(100 + Math.random() * 500); return n; });
+  t.task("sum", { in: { work } }, async ({ work }) => { await nap(100); return work.reduce((a, b) => a + b, 0); });
 });
 export const long = dag("long", { maxActiveRuns: 50 }, (t) => {
-  t.task("t", often, async (inputs, ctx) => { if (ctx.tryNumber === 1) await nap(600000); return ctx.tryNumber; });
+  t.task("t", async (inputs, ctx) => { if (ctx.tryNumber === 1) await nap(600000); return ctx.tryNumber; });
 });
 export const again = dag("again", { maxActiveRuns: 50 }, (t) => {
-  t.task("t", often, (inputs, ctx) => { if (ctx.tryNumber === 1) throw new Error("as told"); return 1; });
+  t.task("t", { retries: 1, retryDelay: "10ms" }, (inputs, ctx) => { if (ctx.tryNumber === 1) throw new Error("as told"); return 1; });
 });
-export const quick = dag("quick", { maxActiveRuns: 50 }, (t) => { t.task("t", often, () => 1); });
+export const quick = dag("quick", { maxActiveRuns: 50 }, (t) => { t.task("t", () => 1); });
 `;
 
 interface WorldParts {
@@ -93,13 +100,13 @@ export class World {
   }
 
   /** Starts a scheduler; `through` = by way of the proxy. */
-  scheduler(through: "proxy" | "direct" = "direct"): Member {
-    return this.#spawn("scheduler", "scheduler-process.ts", [this.#url(through)], "");
+  scheduler(through: "proxy" | "direct" = "direct", setting: Setting = {}): Member {
+    return this.#spawn("scheduler", "scheduler-process.ts", [this.#url(through)], setting);
   }
 
   /** Starts a worker that says it is on `host` (empty = this one). */
-  worker(host = "", through: "proxy" | "direct" = "direct"): Member {
-    return this.#spawn("worker", "worker-process.ts", [this.#url(through), this.home, host], host);
+  worker(host = "", through: "proxy" | "direct" = "direct", setting: Setting = {}): Member {
+    return this.#spawn("worker", "worker-process.ts", [this.#url(through), setting.home ?? this.home, host], setting);
   }
 
   /** kill -9, and the end of it. */
@@ -167,6 +174,11 @@ export class World {
     );
   }
 
+  /** Removes a run that was to fail: {@link problems} takes no other. */
+  async forget(run: number): Promise<void> {
+    await this.db.query("delete from dag_run where id = $1", [run]);
+  }
+
   /** What is wrong: invariants, runs that did not succeed, processes of attempts that are over. */
   async problems(): Promise<string[]> {
     const found = (await findViolations(this.db)).map((one) => `${one.invariant}: ${one.problem}: ${one.subject}`);
@@ -207,11 +219,14 @@ export class World {
     return url.href;
   }
 
-  #spawn(kind: Member["kind"], script: string, args: string[], host: string): Member {
-    const child = spawn(process.execPath, [join(import.meta.dirname, script), ...args], {
+  #spawn(kind: Member["kind"], script: string, args: string[], { clock }: Setting): Member {
+    const preload = clock ? ["--import", join(import.meta.dirname, "shifted-clock.ts")] : [];
+    const shifted = clock ? { CHAOS_SHIFT_MS: String(clock.shiftMs), TZ: clock.timezone } : {};
+    const child = spawn(process.execPath, [...preload, join(import.meta.dirname, script), ...args], {
       stdio: ["ignore", "ignore", "ignore"],
+      env: { ...process.env, ...shifted },
     });
-    const member: Member = { kind, child, host };
+    const member: Member = { kind, child };
     this.members.add(member);
     child.once("exit", () => this.members.delete(member));
     return member;
