@@ -72,15 +72,6 @@ export async function readDueDags(sql: Sql, dagIds?: readonly string[]): Promise
   return result.rows;
 }
 
-/** Milliseconds until the next tick of any DAG; null where none is to come. */
-export async function nextTickInMs(sql: Sql): Promise<number | null> {
-  const result = await sql.query<{ ms: number | null }>(
-    `select extract(epoch from min(next_run_after) - now())::float8 * 1000 as ms from dag
-     where active and not paused and next_run_after > now()`,
-  );
-  return result.rows[0]?.ms ?? null;
-}
-
 /** Writes the plans of locked DAGs in one statement; starts the runs. Returns how many runs are new. */
 export async function applyPlans(sql: Sql, plans: readonly DuePlan[]): Promise<number> {
   const result = await sql.query<{ created: number; ready: number }>("select * from apply_plans($1)", [

@@ -4,16 +4,9 @@ import { wakeWith } from "./wake.ts";
 
 const BATCH = 500;
 
-/** What {@link queueDueRetries} did. */
-export interface RetryReport {
-  readonly queued: number;
-  /** Milliseconds until the next one is due; null where none waits. */
-  readonly nextInMs: number | null;
-}
-
-/** Queues instances whose wait for the next try is over; several schedulers share them. */
-export async function queueDueRetries(sql: Sql): Promise<RetryReport> {
-  const result = await sql.query<{ queued: number; next_in_ms: number | null }>(
+/** Queues instances whose wait for the next try is over; several schedulers share them. Returns how many. */
+export async function queueDueRetries(sql: Sql): Promise<number> {
+  const result = await sql.query<{ queued: number }>(
     // guard: retry-share
     `with due as (
        select id from task_instance where state = 'up_for_retry' and wake_at <= now() order by wake_at limit $1 for update skip locked
@@ -23,13 +16,10 @@ export async function queueDueRetries(sql: Sql): Promise<RetryReport> {
      ), history as (
        insert into task_event (task_instance_id, dag_run_id, from_state, to_state) select id, dag_run_id, 'up_for_retry', 'queued' from moved
      )
-     select (select count(*)::integer from moved) as queued, (
-       select extract(epoch from min(wake_at) - now())::float8 * 1000 from task_instance
-       where state = 'up_for_retry' and wake_at > now()) as next_in_ms`,
+     select count(*)::integer as queued from moved`,
     [BATCH],
   );
-  const row = result.rows[0];
-  return { queued: row?.queued ?? 0, nextInMs: row?.next_in_ms ?? null };
+  return result.rows[0]?.queued ?? 0;
 }
 
 /** What {@link expireClocks} did. */

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, QflowError } from "../errors.ts";
 import type { Database } from "../metadata/database.ts";
 import { fireDeadlines } from "../metadata/deadlines.ts";
-import { nextTickInMs, startableDags } from "../metadata/due-dags.ts";
+import { startableDags } from "../metadata/due-dags.ts";
+import { type DueWork, dueWork, LOOK_STEPS, type LookStep } from "../metadata/due-work.ts";
 import { hostId } from "../metadata/host-identity.ts";
 import { listen } from "../metadata/listen.ts";
 import { ensurePartitions } from "../metadata/partitions.ts";
@@ -73,10 +74,10 @@ export async function startScheduler(database: Database, options: SchedulerOptio
     for (let failures = 0; !stopping.signal.aborted; ) {
       woken = Promise.withResolvers<void>();
       const startedAt = performance.now();
-      const { waitMs, failed } = await look.once();
+      const { waitMs, waitsDue, failed } = await look.once();
       if (!failed) await tell.looked(performance.now() - startedAt);
       // Runs that it started may begin with waits.
-      waits.wake();
+      if (waitsDue) waits.wake();
       failures = failed ? failures + 1 : 0;
       const pause = failed ? backoffMs(failures, Math.random()) : waitMs;
       await Promise.race([failed ? new Promise(() => {}) : woken.promise, rest(pause, stopping.signal)]);
@@ -119,6 +120,8 @@ async function rest(ms: number, signal: AbortSignal): Promise<void> {
 export interface LookReport {
   /** Milliseconds until the next look is due, unless woken. */
   readonly waitMs: number;
+  /** Whether somebody should look at waits. */
+  readonly waitsDue: boolean;
   /** Whether the database could not be had. */
   readonly failed: boolean;
 }
@@ -128,6 +131,7 @@ export class Look {
   readonly #database: Database;
   readonly #lost: LostWorkerSearch;
   readonly #pollMs: number;
+  readonly #host: string;
   readonly #clock: () => number;
   readonly #warn: (message: string) => void;
   #lostAt = Number.NEGATIVE_INFINITY;
@@ -135,6 +139,7 @@ export class Look {
 
   constructor(database: Database, host: string, options: SchedulerOptions = {}) {
     this.#database = database;
+    this.#host = host;
     this.#lost = new LostWorkerSearch(host);
     this.#pollMs = options.pollMs ?? 1_000;
     this.#clock = options.clock ?? (() => performance.now());
@@ -143,36 +148,62 @@ export class Look {
 
   /** Does all that is to be done now. A step that fails does not hold up the others; never throws. */
   async once(): Promise<LookReport> {
-    let waitMs = this.#pollMs;
+    const steps = this.#steps();
     let failed = false;
-    const sooner = (ms: number | null) => {
-      waitMs = Math.min(waitMs, ms === null ? waitMs : Math.max(1, ms));
+    for (;;) {
+      const due = await this.#due();
+      if (due === null) return { waitMs: this.#pollMs, waitsDue: false, failed: true };
+      const found = LOOK_STEPS.filter((name) => due[name] && steps.has(name));
+      if (found.length === 0) return { waitMs: this.#restMs(due), waitsDue: due.waits, failed };
+      for (const name of found) {
+        failed = !(await this.#attempt(steps.get(name) ?? (async () => {}))) || failed;
+        // What one step did may be another's work: it is looked for again, but no step is done twice.
+        steps.delete(name);
+      }
+    }
+  }
+
+  #steps(): Map<LookStep, () => Promise<unknown>> {
+    const database = this.#database;
+    const steps: Record<LookStep, () => Promise<unknown>> = {
+      dueRuns: () => this.#dueRuns(),
+      datasetRuns: () => this.#datasetRuns(),
+      queuedRuns: () => this.#queuedRuns(),
+      backfillRuns: () => this.#backfillRuns(),
+      retries: async () => {
+        if ((await queueDueRetries(database)) > 0) await wakeWith(database, "qflow_work");
+      },
+      timeouts: () => revokeTimedOut(database),
+      clocks: () => expireClocks(database),
+      deadlines: () => fireDeadlines(database),
+      lostWorkers: () => this.#lost.look(database, this.#clock()),
+      services: () => tendServices(database),
     };
-    const dueRuns = async () => {
-      await this.#dueRuns();
-      sooner(await nextTickInMs(this.#database));
-    };
-    const retries = async () => {
-      const { queued, nextInMs } = await queueDueRetries(this.#database);
-      if (queued > 0) await wakeWith(this.#database, "qflow_work");
-      sooner(nextInMs);
-    };
-    const deadlines = async () => sooner((await fireDeadlines(this.#database)).nextInMs);
-    const steps = [
-      dueRuns,
-      () => this.#datasetRuns(),
-      () => this.#queuedRuns(),
-      () => this.#backfillRuns(),
-      retries,
-      () => revokeTimedOut(this.#database),
-      () => expireClocks(this.#database),
-      deadlines,
-      () => this.#lostWorkers(),
-      () => tendServices(this.#database),
-      () => this.#partitions(),
-    ];
-    for (const step of steps) failed = !(await this.#attempt(step)) || failed;
-    return { waitMs, failed };
+    return new Map(LOOK_STEPS.map((name) => [name, steps[name]]));
+  }
+
+  /** What is to be done; null while the database does not answer. */
+  async #due(): Promise<DueWork | null> {
+    let due: DueWork | null = null;
+    const answered = await this.#attempt(async () => {
+      await this.#partitions();
+      due = await this.#withGoneWorkers(await dueWork(this.#database, this.#host));
+    });
+    return answered ? due : null;
+  }
+
+  /** A worker of this host whose process is gone is not waited for. */
+  async #withGoneWorkers(due: DueWork): Promise<DueWork> {
+    const now = this.#clock();
+    if (now - this.#lostAt < LOST_EVERY_MS) return { ...due, lostWorkers: false };
+    this.#lostAt = now;
+    if (due.lostWorkers || (await this.#lost.anyGone(due.sessions))) return { ...due, lostWorkers: true };
+    this.#lost.goesOn(now);
+    return due;
+  }
+
+  #restMs({ nextInMs }: DueWork): number {
+    return nextInMs === null ? this.#pollMs : Math.min(this.#pollMs, Math.max(1, nextInMs));
   }
 
   /** Whether the database answered. Other errors are reported and belong to the step alone. */
@@ -214,13 +245,6 @@ export class Look {
   async #backfillRuns(): Promise<void> {
     const { refused } = await createBackfillRuns(this.#database);
     for (const { id, error } of refused) this.#warn(`backfill ${id} cannot go on and is paused: ${messageOf(error)}`);
-  }
-
-  async #lostWorkers(): Promise<void> {
-    const now = this.#clock();
-    if (now - this.#lostAt < LOST_EVERY_MS) return;
-    this.#lostAt = now;
-    await this.#lost.look(this.#database, now);
   }
 
   async #partitions(): Promise<void> {

@@ -7,7 +7,7 @@ import { WaitLook, type WaitLookOptions } from "./wait-look.ts";
 
 /** How the loop is set up. */
 export interface WaitsOptions extends Pick<WaitLookOptions, "connection" | "warn"> {
-  /** Longest time between two looks, in milliseconds. Default 1,000. */
+  /** Longest time between two looks, in milliseconds. Default 10,000: whoever finds that waits are due wakes it. */
   readonly pollMs?: number;
 }
 
@@ -19,7 +19,7 @@ export interface Waits {
   stop(): Promise<void>;
 }
 
-const POLL_MS = 1_000;
+const POLL_MS = 10_000;
 
 /** Starts the loop in this process. Any number may run against one database. */
 export function startWaits(database: Database, options: WaitsOptions): Waits {

@@ -147,7 +147,7 @@ test("two schedulers share due retries and due waits without waiting for each ot
   const retry = { retries: 1, delayMs: 0, factor: 1, maxMs: 0, jitter: "none" } as const;
   const { task, workerId } = await claimOne(db, { retry });
   await finishAndClaim(db, workerId, [{ attemptId: task.attemptId, token: task.token, ...FAILED }], NONE);
-  const queued = await besides(db, queueDueRetries, async (sql) => (await queueDueRetries(sql)).queued);
+  const queued = await besides(db, queueDueRetries, queueDueRetries);
   t.is(queued, 0);
   await db.query(`insert into task_wait (task_instance_id, attempt_id, kind, wake_at, deadline)
     select id, attempt_id, 'time_sensor', now(), now() from task_instance`);

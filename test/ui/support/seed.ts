@@ -74,7 +74,7 @@ export async function seedRuns(db: Database, batches: number): Promise<void> {
       return endingOf(task);
     };
     await work(db, run);
-    if ((await queueDueRetries(db)).queued > 0) await work(db, run);
+    if ((await queueDueRetries(db)) > 0) await work(db, run);
     for (const task of seen) await writeLog(db, task, logOf(task));
     for (const task of seen) await writeIo(db, task);
   }
