@@ -56,7 +56,11 @@ export async function startResourcemanager(options: YarnOptions, site: JavaSite)
   const { ports, folder } = options;
   await writeHadoopConf(yarnClientConf(folder), {
     "core-site": coreSite(folder),
-    "yarn-site": { ...clusterAddresses(ports), "yarn.resourcemanager.address": at(ports.resourcemanager) },
+    "yarn-site": {
+      ...clusterAddresses(ports),
+      "yarn.resourcemanager.address": at(ports.resourcemanager),
+      "yarn.nodemanager.log-dirs": containerLogs(folder),
+    },
   });
   return startJava(
     {
@@ -171,7 +175,7 @@ export function yarnSite(folder: string, ports: YarnPorts): Record<string, strin
     "yarn.nodemanager.localizer.address": at(ports.nodemanagerLocalizer),
     "yarn.nodemanager.webapp.address": at(ports.nodemanagerHttp),
     "yarn.nodemanager.local-dirs": join(folder, "local"),
-    "yarn.nodemanager.log-dirs": join(folder, "container-logs"),
+    "yarn.nodemanager.log-dirs": containerLogs(folder),
     // A node that comes back is heard of within a second.
     "yarn.resourcemanager.connect.retry-interval.ms": "1000",
     "yarn.nodemanager.resource.memory-mb": String(Math.min(MOST_MEMORY_MB, Math.floor(totalmem() / MIB / 2))),
@@ -187,4 +191,8 @@ export function yarnSite(folder: string, ports: YarnPorts): Record<string, strin
 
 function at(port: number): string {
   return `127.0.0.1:${port}`;
+}
+
+function containerLogs(folder: string): string {
+  return join(folder, "container-logs");
 }

@@ -40,6 +40,7 @@ export async function testEngines(
 ): Promise<TestEngines> {
   t.timeout(300_000);
   const home = await realpath(await mkdtemp(join(tmpdir(), "qflow-engines-")));
+  t.teardown(() => rm(home, { recursive: true, force: true, maxRetries: 5 }));
   await chmod(home, 0o755);
   const env = { ...ownEnvironment(), QFLOW_HOME: home, ...settings };
   const wanted = loadConfig(env);
@@ -49,10 +50,7 @@ export async function testEngines(
     progress: progressOn(process.stderr),
     onEvent: (event) => void events.push(event),
   });
-  t.teardown(async () => {
-    await engines.stop();
-    await rm(home, { recursive: true, force: true, maxRetries: 5 });
-  });
+  t.teardown(() => engines.stop());
   const kill = async (name: EngineName) => {
     const pid = (await engineStatus(wanted)).engines.find((engine) => engine.name === name)?.pid;
     if (!pid) throw new Error(`${name} does not run`);

@@ -131,7 +131,7 @@ function environment(spec: Pick<LaunchSpec, "config" | "env">): Record<string, s
 const OUTPUT_GRACE_MS = 2_000;
 
 /** Said by every JVM that Spark starts, and of no use to anybody. */
-const NOISE = /^WARNING: Using incubator modules: jdk\.incubator\.vector$/;
+export const NOISE = /^WARNING: Using incubator modules: jdk\.incubator\.vector$/;
 
 async function endOf(child: ChildProcess, spec: LaunchSpec) {
   const streams = [readLines(child.stdout, "stdout", spec), readLines(child.stderr, "stderr", spec)];

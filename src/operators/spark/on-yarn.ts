@@ -11,12 +11,13 @@ import { ATTEMPT_MARKER } from "../../processes/markers.ts";
 import { AttemptStopped } from "../attempt-stopped.ts";
 import type { OperatorContext } from "../run.ts";
 import type { SparkSubmitConfig } from "../spark-submit.ts";
+import { DriverLog, logFoldersOf } from "./driver-log.ts";
 import { handleOf, type SparkHandle } from "./handle.ts";
 import { prepareJob, type SparkEnd, type SparkJob } from "./job.ts";
 import { launch } from "./launch.ts";
 import { LINEAGE_LISTENER } from "./lineage.ts";
 import { followProgress } from "./progress.ts";
-import { DriverLog, hasEnded, type YarnApplication, YarnClient } from "./yarn-client.ts";
+import { hasEnded, type YarnApplication, YarnClient } from "./yarn-client.ts";
 
 /** Connection of the ResourceManager's REST interface. */
 export const YARN_CONNECTION = "yarn_default";
@@ -155,7 +156,8 @@ async function follow(
   { client, context, line, handle }: Following,
   started: YarnApplication,
 ): Promise<YarnApplication> {
-  const log = new DriverLog(line);
+  const { hadoopConfDir } = context.config;
+  const log = new DriverLog(hadoopConfDir === null ? [] : await logFoldersOf(hadoopConfDir), line);
   const over = new AbortController();
   const sink = { progress: context.progress, started: () => {} };
   let now = started;
