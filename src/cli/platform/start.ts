@@ -9,7 +9,10 @@ import { createLoginLink } from "../../metadata/access.ts";
 import { type Database, openDatabase } from "../../metadata/database.ts";
 import { migrate } from "../../metadata/migrate.ts";
 import { createRun, unpauseDag } from "../../metadata/runs.ts";
+import { resumeService } from "../../metadata/services/actions.ts";
 import { listDags } from "../../metadata/views/dag-views.ts";
+import { listServices } from "../../metadata/views/service-views.ts";
+import { withKafka } from "../../operators/clients/kafka.ts";
 import { storeDags } from "../dag-loader.ts";
 import { EXIT, say } from "../output.ts";
 import type { CommandContext } from "../program.ts";
@@ -32,9 +35,12 @@ export interface StartRequest {
   readonly extras: readonly string[];
 }
 
-/** Tag of the DAGs that `start` un-pauses, and of those that it un-pauses beside them `--with stream`. */
+/** Tag of the DAGs and services that `start` un-pauses, and of those that it un-pauses beside them `--with stream`. */
 const PLATFORM_TAG = "qcompany";
 const STREAM_TAG = "qcompany_stream";
+const STREAM_CONNECTION = "kafka_default";
+const STREAM_TOPIC = "app-events";
+const STREAM_PARTITIONS = 3;
 const CONNECTIONS = 4;
 
 /** Runs the platform. Resolves to the exit code when it has been stopped. */
@@ -150,9 +156,19 @@ async function workOnce({ config, database, processes }: RunningPlatform, stoppe
 
 async function setGoing({ config, database }: RunningPlatform, tags: readonly string[]): Promise<void> {
   await retryFailedRuns(database);
+  if (tags.includes(STREAM_TAG)) await makeTopic(config);
   for (const tag of tags) await unpauseTagged(database, tag);
   await createRun(database, { dagId: ARRIVALS.dagId, by: "start" });
   await mkdir(join(config.reportsDir, "b2b"), { recursive: true });
+}
+
+/** The topic that the app's events are sent to; a broker makes none by itself. */
+async function makeTopic(config: Config): Promise<void> {
+  const connection = config.connections[STREAM_CONNECTION];
+  if (connection === undefined) return;
+  await withKafka(connection, { clientId: "qflow-start" }, (kafka) =>
+    kafka.createTopic(STREAM_TOPIC, { partitions: STREAM_PARTITIONS }),
+  );
 }
 
 async function stay(
@@ -180,4 +196,6 @@ async function unpauseTagged(database: Database, tag: string): Promise<void> {
     { limit: 1_000, offset: 0, orderBy: [] },
   );
   for (const { dag_id } of page.rows) await unpauseDag(database, dag_id);
+  const services = (await listServices(database)).filter(({ tags, is_paused }) => is_paused && tags.includes(tag));
+  for (const { service_id } of services) await resumeService(database, service_id);
 }
