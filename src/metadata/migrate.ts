@@ -11,7 +11,7 @@ import { ensurePartitions } from "./partitions.ts";
 const FOLDER = join(import.meta.dirname, "../../migrations");
 const TABLE = "schema_migration";
 /** Key of the advisory lock that lets one migrator at a time through. */
-const LOCK_KEY = 7_101_001;
+export const LOCK_KEY = 7_101_001;
 
 /** What {@link migrate} did and found. */
 export interface MigrationReport {

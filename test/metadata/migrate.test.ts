@@ -1,5 +1,5 @@
 import test from "ava";
-import { checkSchema, migrate } from "../../src/metadata/migrate.ts";
+import { checkSchema, LOCK_KEY, migrate } from "../../src/metadata/migrate.ts";
 import { testDatabase } from "../support/database.ts";
 
 test("a migrated database has nothing left to apply, however many ask", async (t) => {
@@ -10,6 +10,23 @@ test("a migrated database has nothing left to apply, however many ask", async (t
     [],
   );
   await t.notThrowsAsync(checkSchema(db));
+});
+
+test("who migrates waits for another one who does, however long that takes", async (t) => {
+  const db = await testDatabase(t);
+  const second = await db.transaction(async (sql) => {
+    await sql.query("select pg_advisory_xact_lock($1)", [LOCK_KEY]);
+    let isOver = false;
+    const migrating = migrate(db).finally(() => {
+      isOver = true;
+    });
+    const waiting = `select from pg_locks l join pg_database d on d.oid = l.database
+      where d.datname = current_database() and l.locktype = 'advisory' and l.objid = $1 and not l.granted`;
+    while (!isOver && (await sql.query(waiting, [LOCK_KEY])).rowCount === 0);
+    t.false(isOver);
+    return { migrating };
+  });
+  await t.notThrowsAsync(second.migrating);
 });
 
 test("a database of a newer qflow is refused and left alone", async (t) => {
