@@ -85,7 +85,7 @@ export interface InstallationEvents {
   warn(message: string): void;
 }
 
-const LOOK_EVERY_MS = 10_000;
+const LOOK_EVERY_MS = 30_000;
 
 /** Watches the database of a running process. */
 export class InstallationWatch {
@@ -122,7 +122,7 @@ export class InstallationWatch {
   }
 }
 
-/** Looks every ten seconds; a database that does not answer is looked at again. Returns what ends it. */
+/** Looks every half minute; a database that does not answer is looked at again. Returns what ends it. */
 export function watchInstallation(database: Database, events: InstallationEvents): () => Promise<void> {
   const stopping = new AbortController();
   const { signal } = stopping;

@@ -26,7 +26,7 @@ export interface SenderOptions {
   readonly warn: (message: string) => void;
   /** Hands a notification to its channel. Default: over the network. */
   readonly send?: (due: DueNotification, connection: Connection, context: Parameters<typeof send>[2]) => Promise<void>;
-  /** Longest time between two looks, in milliseconds. Default 5,000; a new notification wakes it at once. */
+  /** Longest time between two looks, in milliseconds. Default 30,000; a new notification wakes it at once. */
   readonly pollMs?: number;
 }
 
@@ -77,7 +77,7 @@ export function startSender(options: SenderOptions): Sender {
       await forgetSent(options.database);
     }
     const next = await nextNotificationInMs(options.database);
-    return Math.max(1, Math.min(options.pollMs ?? 5_000, next ?? Number.POSITIVE_INFINITY));
+    return Math.max(1, Math.min(options.pollMs ?? 30_000, next ?? Number.POSITIVE_INFINITY));
   };
   const loop = (async () => {
     for (let failures = 0; !stopping.signal.aborted; ) {
