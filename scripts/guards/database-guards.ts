@@ -6,7 +6,7 @@ export const DATABASE_GUARDS: readonly Guard[] = [
   {
     name: "outcome-token",
     file: "migrations/functions/finish.sql",
-    text: " and a.token = g.token",
+    text: " and a.token = (o ->> 'token')::uuid",
     without: "",
     tests: ["test/metadata/fencing.test.ts"],
   },
