@@ -1,13 +1,15 @@
 /**
  * `npm run chaos -- --faults N [--seed S]`: random faults on real processes, the invariants after every round; a line for every
  * hundred is added to bench/results/chaos.jsonl, under the seeds S, S+1, …
- * `npm run chaos -- --scenario F5`: one named fault; `--scenario all`: every one of them.
+ * `npm run chaos -- --scenario F5 [--times N]`: one named fault, N times; `--scenario all`: every one of them.
  */
 import { appendFile, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { figure } from "../../bench/figure.ts";
 import { PLACE_SCENARIOS } from "./place-scenarios.ts";
 import { inflict } from "./random-faults.ts";
+import type { Figures, Scenario } from "./scenario.ts";
 import { PROCESS_SCENARIOS } from "./scenarios.ts";
 import { TASK_SCENARIOS } from "./task-scenarios.ts";
 import { World } from "./world.ts";
@@ -22,29 +24,50 @@ const { values } = parseArgs({
     faults: { type: "string", default: "20" },
     seed: { type: "string", default: "1" },
     scenario: { type: "string" },
+    times: { type: "string", default: "1" },
   },
 });
-if (values.scenario) await runScenarios(values.scenario);
+if (values.scenario) await runScenarios(values.scenario, Number(values.times));
 else await runRandom(Number(values.faults), Number(values.seed));
 
-async function runScenarios(wanted: string): Promise<void> {
+async function runScenarios(wanted: string, times: number): Promise<void> {
   const chosen = SCENARIOS.filter(({ name }) => wanted === "all" || wanted === name);
   if (chosen.length === 0)
     throw new Error(`there is no scenario ${wanted}: ${SCENARIOS.map(({ name }) => name).join(" ")}`);
-  for (const { name, promise, run } of chosen) {
-    const world = await World.start();
-    try {
-      const figures = await run(world);
-      const problems = await world.problems();
-      if (problems.length > 0) throw new Error(problems.join("; "));
-      console.log(`ok     ${name} ${promise}: ${JSON.stringify(figures)}`);
-    } catch (error) {
-      process.exitCode = 1;
-      console.log(`FAILED ${name} ${promise}: ${error instanceof Error ? error.message : String(error)}`);
-    } finally {
-      await world.stop();
-    }
+  for (const one of chosen) {
+    const seen: Figures[] = [];
+    for (let i = 0; i < times; i++) seen.push(...(await play(one)));
+    if (times > 1) for (const line of summaries(one.name, seen)) console.log(line);
   }
+}
+
+/** Figures of a scenario on a platform of its own; none where it failed. */
+async function play({ name, promise, run }: Scenario): Promise<Figures[]> {
+  const world = await World.start();
+  try {
+    const figures = await run(world);
+    const problems = await world.problems();
+    if (problems.length > 0) throw new Error(problems.join("; "));
+    console.log(`ok     ${name} ${promise}: ${JSON.stringify(figures)}`);
+    return [figures];
+  } catch (error) {
+    process.exitCode = 1;
+    console.log(`FAILED ${name} ${promise}: ${error instanceof Error ? error.message : String(error)}`);
+    return [];
+  } finally {
+    await world.stop();
+  }
+}
+
+function summaries(name: string, seen: readonly Figures[]): string[] {
+  return Object.keys(seen[0] ?? {}).map((key) => {
+    const { n, median, max } = figure(
+      key,
+      "",
+      seen.map((figures) => figures[key] ?? Number.NaN),
+    );
+    return `${name} ${key}: median ${median}, max ${max}, n ${n}`;
+  });
 }
 
 /** In portions, each a seed and a platform of its own: what ended before an interruption is kept. */
