@@ -19,6 +19,8 @@ from qcompany.compaction.run import Run
 
 def main():
     spark = runtime.session()
+    # As the stream writes them, and what other readers of Parquet expect.
+    spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
     (options,) = runtime.arguments(__doc__.splitlines()[0], "options")
     result = Run(spark, options).carry_out()
     runtime.write_result(result)

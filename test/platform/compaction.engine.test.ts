@@ -1,5 +1,5 @@
 /** Compaction: readers never see another number, at any step; a run that is killed after any step is carried on by the next. */
-import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import anyTest, { type TestFn } from "ava";
@@ -108,6 +108,7 @@ async function finish(spark: WarmSpark): Promise<Outcome> {
 }
 
 test.serial("a reader sees the same rows after every step, and a listing never sees a row twice", async (t) => {
+  t.timeout(900_000);
   const { spark } = t.context;
   await fill(spark, ["2024-01-01", "2024-01-02"]);
   const { after: before } = await compact(spark, { options: { mostPartitions: 0 } });
@@ -272,13 +273,16 @@ test.serial("a day that is dropped while readers are switched is gone", async (t
   t.deepEqual(await openWorks(spark), []);
 });
 
-test.serial("several files of about the target's size, with all columns that any old file has", async (t) => {
+test.serial("files of about the target's size", async (t) => {
   const { spark } = t.context;
+  const day = "2024-06-01";
   await finish(spark);
-  await fill(spark, ["2024-06-01"]);
-  const { result } = await compact(spark, { options: { targetMb: 0.002, minFiles: 2 } });
-  const [one] = result.compacted;
-  t.true(one !== undefined && one.filesAfter > 1 && one.filesAfter < FILES, JSON.stringify(result));
+  await fill(spark, [day]);
+  const folder = join(await locationOf(spark, TABLE), partitionOf(day));
+  const sizes = (await filesOf(spark, day)).map(async (name) => (await stat(join(folder, name))).size);
+  const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  const { result } = await compact(spark, { options: { targetMb: bytes / 2 / 1024 / 1024 } });
+  t.like(result.compacted[0], { filesBefore: FILES, filesAfter: 2, rows: ROWS });
   await finish(spark);
 });
 
@@ -291,4 +295,25 @@ test.serial("a partition that cannot be read is named, and the others are done",
   t.true(outcome instanceof Error, "the number of rows cannot be told any more");
   t.is((await filesOf(spark, "2024-07-01")).length, 1);
   t.is((await filesOf(spark, "2024-07-02")).length, FILES + 1);
+});
+
+test.serial("hours of the stream's table, by the job as a DAG submits it", async (t) => {
+  t.timeout(600_000);
+  const { spark } = t.context;
+  await spark.sql(`insert into standardized.app_events (event_id, quantity, event_date, event_hour)
+    select /*+ repartition(${FILES}) */ concat('e-', id), 1, date'2026-11-23', if(id % 2 = 0, '05', '23') from range(${ROWS})`);
+  const options = { table: "standardized.app_events", quietMinutes: 0, graceMinutes: 0, minFiles: 2 };
+  const { compacted } = await spark.job<Outcome["result"]>("compact", { options });
+  t.deepEqual(
+    compacted.map(({ partition, filesAfter, rows }) => [partition, filesAfter, rows]),
+    ["23", "05"].map((hour) => [`event_date=2026-11-23/event_hour=${hour}`, 1, ROWS / 2]),
+  );
+  t.is((await spark.job<Outcome["result"]>("compact", { options })).finished, 2);
+  const folder = join(await locationOf(spark, "standardized.app_events"), "event_date=2026-11-23/event_hour=05");
+  t.is((await readdir(folder)).filter((name) => !/^[._]/.test(name)).length, 1);
+  const rows = await spark.sql("select event_hour, count(*) as n from standardized.app_events group by 1 order by 1");
+  t.deepEqual(rows, [
+    { event_hour: "05", n: ROWS / 2 },
+    { event_hour: "23", n: ROWS / 2 },
+  ]);
 });

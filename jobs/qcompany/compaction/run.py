@@ -57,9 +57,12 @@ class Run:
         files, works = self._lake.files, []
         for name in files.names(self._folder):
             plan = files.read_json(f"{self._folder}/{name}/plan.json")
-            if plan is None:
+            if plan is None and not any(inner.startswith("data-") for inner in files.names(f"{self._folder}/{name}")):
                 # Killed before there was a plan: nothing was begun.
                 files.remove(f"{self._folder}/{name}")
+            elif plan is None:
+                # A writer had looked its folder up longer ago than the grace is.
+                self._failed.append({"partition": name, "reason": f"{self._folder}/{name} was written to after it was removed"})
             else:
                 works.append(PartitionWork(self._lake, f"{self._folder}/{name}", plan, self._at))
         return works
