@@ -14,6 +14,7 @@ import { benchRows, type Row } from "./engine/row.ts";
 import { type Figure, tableOf } from "./figure.ts";
 import { benchPeers } from "./peers/index.ts";
 import { writeReport } from "./report.ts";
+import { benchStream } from "./stream.ts";
 
 /** The rows of the engine, in an order in which none disturbs the next. */
 const ENGINE: Readonly<Record<string, Row>> = {
@@ -33,6 +34,7 @@ const BENCHMARKS: Readonly<Record<string, (args: readonly string[]) => AsyncGene
   batch: benchBatch,
   engine: () => benchEngine(),
   peers: benchPeers,
+  stream: benchStream,
   ...Object.fromEntries(Object.entries(ENGINE).map(([name, row]) => [name, () => benchRows([row])])),
 };
 

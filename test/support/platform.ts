@@ -114,10 +114,16 @@ export interface RunningPlatform {
   stop(): Promise<number | null>;
 }
 
-/** Starts `qflow start` and waits until it is up. */
-export async function startTestPlatform(folder: PlatformFolder): Promise<RunningPlatform> {
+/** Starts `qflow start`, or `qflow up` with some engines, and waits until it is up. */
+export async function startTestPlatform(
+  folder: PlatformFolder,
+  command: readonly string[] = ["start"],
+): Promise<RunningPlatform> {
   // Over the IPC channel it hears of our end, however we end, and stops.
-  const child = spawn(process.execPath, [CLI, "start"], { env: folder.env, stdio: ["ignore", "pipe", "pipe", "ipc"] });
+  const child = spawn(process.execPath, [CLI, ...command], {
+    env: folder.env,
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
   const output = collect(child);
   const exited = new Promise<number | null>((done) => child.once("exit", done));
   let ended = false;

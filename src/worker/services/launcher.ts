@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Config } from "../../config.ts";
 import type { Connection } from "../../dag/operator.ts";
 import { QflowError } from "../../errors.ts";
+import { isOnHdfs } from "../../lake/open.ts";
 import type { ClaimedService } from "../../metadata/services/types.ts";
 import { loadProgram } from "../../operators/programs.ts";
 import { endGroup, signalProcess } from "../../processes/ending.ts";
@@ -71,7 +72,9 @@ const OUTPUT_GRACE_MS = 1_000;
 
 /** Folder for the state of a service: the same for every attempt and version. */
 export function checkpointOf(config: Pick<Config, "lakeDir">, serviceId: string): string {
-  return join(config.lakeDir, "checkpoints", serviceId);
+  return onFolder(config)
+    ? join(config.lakeDir, "checkpoints", serviceId)
+    : `${config.lakeDir}/checkpoints/${serviceId}`;
 }
 
 /** Starts real programs. */
@@ -90,7 +93,9 @@ export class ProcessLauncher implements Launcher {
     await sweepMarked(SERVICE_MARKER, marker, LEFTOVER_MS);
     const folder = join(this.#parts.folder, `service-${token}`);
     const checkpoint = checkpointOf(config, serviceId);
-    await Promise.all([folder, checkpoint].map((path) => mkdir(path, { recursive: true })));
+    await mkdir(folder, { recursive: true });
+    // On HDFS the program makes what it needs.
+    if (!isOnHdfs(config.lakeDir)) await mkdir(checkpoint, { recursive: true });
     const prepare = await loadProgram(spec.program.name);
     const command = await prepare(spec.program.config, {
       config: { ...config, environment: { ...environment } },
