@@ -7,7 +7,7 @@ const ROOMS = {
   metadata: ["dag", "config"],
   operators: ["metadata", "lake", "kafka", "dag", "config"],
   scheduler: ["operators", "kafka", "metadata", "dag", "config"],
-  worker: ["operators", "metadata", "dag", "config"],
+  worker: ["operators", "lake", "metadata", "dag", "config"],
   notifications: ["metadata", "dag", "config"],
   api: ["scheduler", "worker", "operators", "lake", "metadata", "dag", "config"],
   engines: ["config", "kafka"],
