@@ -51,6 +51,11 @@ begin
     when revoked = 'cancelled' then 'failed'
     when o ->> 'state' = 'up_for_reschedule' then 'up_for_reschedule'
     when o ->> 'handBack' = 'true' then 'queued'
+    -- A sensor ends as it says, also where its worker was lost with it, or died before it heard.
+    when revoked = 'timeout' and exists (
+      select from task_def where version_id = t.version_id and task_index = t.task_index and sensor is not null) then (
+      select case sensor ->> 'onTimeout' when 'skip' then 'skipped' else 'failed' end
+      from task_def where version_id = t.version_id and task_index = t.task_index)
     when revoked is null and o ->> 'retry' = 'infra' then
       case when t.infra_failures < infra_limit() then 'up_for_retry' else 'failed' end
     when o ->> 'retry' = 'fatal' then 'failed'
