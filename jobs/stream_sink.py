@@ -69,6 +69,7 @@ class Sink:
         self._publisher = Publisher(self._files, self._root, targets(spark), attempt)
         self._topic = source.Topic(spark, options.servers, options.topic)
         self._done = None
+        self._verdict = None
         self.result = {"batches": 0, "read": 0, "dead": 0}
 
     def recover(self):
@@ -144,7 +145,12 @@ class Sink:
         begin = {str(partition): offset for partition, offset in begin.items()}
 
         def publish(rows, batch):
-            self._publish(rows, generation, batch, known["id"], begin)
+            try:
+                self._publish(rows, generation, batch, known["id"], begin)
+            except SystemExit as verdict:
+                # Spark would wait for the answer for ever: it hears of errors only.
+                self._verdict = verdict
+                raise RuntimeError(str(verdict)) from None
 
         return writer.trigger(**trigger).foreachBatch(publish).start()
 
@@ -152,8 +158,15 @@ class Sink:
         """One batch. What has an entry is never computed again."""
         name = ENTRY.format(generation=generation, batch=batch)
         committed = self._ledger.entry(name)
-        if committed is not None:
-            return self._finish(committed)
+        if committed is None:
+            self._compute(name, rows, generation, batch, topic_id, begin)
+        else:
+            self._finish(committed)
+        if self._done["closes"]:
+            raise SystemExit(f"STREAM_FENCED: another attempt has closed generation {generation}. Nothing is to be done.")
+
+    def _compute(self, name, rows, generation, batch, topic_id, begin):
+        """Stages a batch and commits it."""
         began = time.time()
         counts, moves = self._stage(name, rows, generation, batch)
         if self._topic.describe()["id"] != topic_id:
@@ -183,6 +196,8 @@ class Sink:
 
     def _goes_on(self, error):
         """True when the query failed because the broker lacks what it should have: the next look at it says what is lost."""
+        if self._verdict is not None:
+            raise self._verdict from None
         if not any(sign in str(error) for sign in source.SIGNS_OF_LOSS):
             raise error
         if self._done is None or not source.gaps(self._done, self._topic.describe()):
