@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
 import type { ServiceOptions } from "../../src/index.ts";
@@ -187,6 +188,15 @@ test("an attempt of a lost worker is free at once on its host, elsewhere when th
     ["lost", "lost", "starting"],
   );
   t.is((await row(db)).failures, 0);
+});
+
+test("what is told under another token than the attempt's is refused", async (t) => {
+  const { db, workerId } = await running(t);
+  const claimed = await claimOne(db, workerId);
+  const stranger = { ...claimed, token: randomUUID() };
+  t.false(await reportService(db, stranger, report(1)));
+  t.false(await endService(db, stranger, { state: "failed", reason: null, error: FAILURE }));
+  t.true(await reportService(db, claimed, report(1)));
 });
 
 test("a session that ended in order fences nobody", async (t) => {
