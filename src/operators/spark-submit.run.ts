@@ -46,12 +46,15 @@ async function runHere(config: SparkSubmitConfig, context: OperatorContext, word
 
 async function runCluster(config: SparkSubmitConfig, context: OperatorContext, words: LastWords, line: Line) {
   const end = await runOnYarn(config, context, previousOf(context), line);
-  assertSucceeded(end, words);
-  const result = await readResult({ folder: end.folder, application: config.application });
-  // Events of an application that an earlier attempt has submitted name that one.
-  if (end.token === context.attempt.token) await awaitLineage(context);
-  await removeJobFolder(end);
-  return result;
+  try {
+    assertSucceeded(end, words);
+    const result = await readResult({ folder: end.folder, application: config.application });
+    // Events of an application that an earlier attempt has submitted name that one.
+    if (end.token === context.attempt.token) await awaitLineage(context);
+    return result;
+  } finally {
+    await removeJobFolder(context, end.token);
+  }
 }
 
 async function runWarm(job: SparkJob, context: OperatorContext, line: Line): Promise<SparkEnd> {

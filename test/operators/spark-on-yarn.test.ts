@@ -1,5 +1,5 @@
 // What an attempt does with an application of an earlier one, before a ResourceManager that is made here; no Spark is started.
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
@@ -57,14 +57,16 @@ async function world(t: ExecutionContext, states: string[], more: { why?: StopCa
     (error: Error & { code?: string }) => ({ value: null, error }),
   );
   const killed = rm_.seen.some(({ method }) => method === "PUT");
-  return { outcome, recorded, killed, log: recorded.lines.map(({ message }) => message) };
+  const folder = await stat(join(home, "tmp/yarn", TOKEN)).catch(() => null);
+  return { outcome, recorded, killed, folder, log: recorded.lines.map(({ message }) => message) };
 }
 
 test("an application that still runs is gone on with: its log, its result, its end", async (t) => {
-  const { outcome, log, killed, recorded } = await world(t, ["RUNNING", "RUNNING", "FINISHED"]);
+  const { outcome, log, killed, recorded, folder } = await world(t, ["RUNNING", "RUNNING", "FINISHED"]);
   t.deepEqual(outcome, { value: { rows: 1 }, error: null });
   t.deepEqual(log.slice(-2), ["hello", "last words"]);
   t.false(killed);
+  t.is(folder, null);
   t.like(recorded.handles.at(-1) as object, { token: TOKEN, over: true });
 });
 
@@ -85,16 +87,18 @@ test("one that was killed is submitted anew", async (t) => {
 
 for (const why of ["cancelled", "timeout", "fenced"] as const) {
   test(`an attempt that is stopped (${why}) kills its application`, async (t) => {
-    const { outcome, killed } = await world(t, ["RUNNING"], { why });
+    const { outcome, killed, folder } = await world(t, ["RUNNING"], { why });
     t.true(killed);
+    t.is(folder, null);
     t.is(outcome.error?.message, `the attempt was stopped: ${why}`);
   });
 }
 
 for (const why of ["shutdown", "orphaned"] as const) {
   test(`where only the worker goes (${why}) the application stays`, async (t) => {
-    const { outcome, killed } = await world(t, ["RUNNING"], { why });
+    const { outcome, killed, folder } = await world(t, ["RUNNING"], { why });
     t.false(killed);
+    t.not(folder, null, "its result has to go somewhere");
     t.true(outcome.error instanceof AttemptStopped);
   });
 }

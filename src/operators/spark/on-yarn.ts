@@ -165,7 +165,7 @@ async function follow(
   let asked = false;
   try {
     while (!hasEnded(now)) {
-      if (context.signal.aborted) await stop(client, context, now);
+      if (context.signal.aborted) await stop({ client, context, handle }, now);
       if (now.state === "RUNNING" && now.trackingUrl && !asked) {
         asked = true;
         void followProgress(now.trackingUrl.replace(/\/$/, ""), sink, over.signal);
@@ -186,13 +186,17 @@ async function follow(
 }
 
 /** Throws what the attempt was stopped with, when the application has been killed or is left to the next attempt. */
-async function stop(client: YarnClient, context: OperatorContext, application: YarnApplication): Promise<never> {
+async function stop(
+  { client, context, handle }: Omit<Following, "line">,
+  application: YarnApplication,
+): Promise<never> {
   const { reason } = context.signal;
   const goesOn = reason instanceof AttemptStopped && (reason.why === "shutdown" || reason.why === "orphaned");
   if (goesOn) context.log.info(`YARN application ${application.id} is left to the next attempt`);
   else {
     const { state } = await client.kill(application.id);
     context.log.info(`YARN application ${application.id} was stopped: ${state}`);
+    await removeJobFolder(context, handle.token);
   }
   throw reason;
 }
@@ -217,11 +221,11 @@ export function exitCodeIn(diagnostics: string): number | null {
 }
 
 /** Where the application finds its input and leaves its result: known by the token, whoever asks. */
-function jobFolder(context: OperatorContext, token: string): string {
+function jobFolder(context: Pick<OperatorContext, "config">, token: string): string {
   return join(context.config.home, "tmp", "yarn", token);
 }
 
 /** Removes the folder of an application that has been dealt with. */
-export async function removeJobFolder({ folder }: Pick<YarnEnd, "folder">): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
+export async function removeJobFolder(context: Pick<OperatorContext, "config">, token: string): Promise<void> {
+  await rm(jobFolder(context, token), { recursive: true, force: true });
 }
