@@ -122,9 +122,9 @@ function ticksEvery(step: number, count: number, fields: string): boolean {
   return ticks.length === count && ticks.every((tick, i) => tick.getTime() === JANUARY + i * step);
 }
 
-/** Wall clocks are computed as if in UTC, which never jumps; changes of the clock are ours. */
+/** Wall clocks are computed as if in UTC, which never jumps; changes of the clock are ours. By offset: by name it costs twelve times as much. */
 function cronerFor(fields: string): Cron {
-  return new Cron(fields, { timezone: "UTC", mode: "5-part", paused: true });
+  return new Cron(fields, { utcOffset: 0, mode: "5-part", paused: true });
 }
 
 function invalid(message: string, remedy = "Write minute, hour, day of month, month, day of week."): QflowError {

@@ -5,8 +5,8 @@ import { applyPlans, type DueDag, type DuePlan, lockDueDags } from "../metadata/
 import { nextTick, plan } from "./plan.ts";
 import { timingOf } from "./timing.ts";
 
-/** DAGs handled in one transaction. */
-const BATCH = 50;
+/** DAGs handled in one transaction: few, so that workers begin with the first while others are still created. */
+const BATCH = 10;
 
 /** What a look at due DAGs did. */
 export interface DueReport {
