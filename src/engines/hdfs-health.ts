@@ -1,5 +1,5 @@
 /** Asks the parts of an HDFS how they are, through what they tell of themselves as JSON. */
-const ANSWER_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 15_000;
 
 /** Whether a NameNode on 127.0.0.1 serves its namespace. It may wait for a DataNode yet. Never rejects. */
 export async function namenodeAnswers(httpPort: number): Promise<boolean> {

@@ -1,7 +1,7 @@
 /** Asks a Kafka broker for its topics. */
 import { openKafka } from "../kafka/index.ts";
 
-const ANSWER_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 15_000;
 /** Enough to see that partitions have leaders; asking after thousands would be work. */
 const ASKED_TOPICS = 20;
 

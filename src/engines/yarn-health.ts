@@ -1,5 +1,5 @@
 /** Asks the parts of a YARN how they are. */
-const ANSWER_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 15_000;
 
 /** Whether a ResourceManager on 127.0.0.1 takes applications. Never rejects. */
 export async function resourcemanagerAnswers(httpPort: number): Promise<boolean> {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
-import { type Fetch, obtain, removeDrafts } from "../../src/engines/download.ts";
+import { type Fetch, obtain, obtainSet, removeDrafts } from "../../src/engines/download.ts";
 import type { Artifact } from "../../src/engines/lockfile.ts";
 import { lineProgress } from "../../src/engines/progress.ts";
 import { temporaryFolder } from "./support/processes.ts";
@@ -68,6 +68,34 @@ test("what a killed download left is removed, what is complete stays", async (t)
   await writeFile(join(folder, ARTIFACT.file), CONTENT);
   await removeDrafts(folder);
   t.deepEqual(await readdir(folder), [ARTIFACT.file]);
+});
+
+const OTHER: Artifact = { ...ARTIFACT, file: "other-1.jar", name: "other" };
+
+test("a set of files appears whole, without what the tool left beside it", async (t) => {
+  const folder = join(await temporaryFolder(t), "set");
+  const fetch: Fetch = async (draft) => {
+    for (const { file } of [ARTIFACT, OTHER]) await writeFile(join(draft, file), CONTENT);
+    await writeFile(join(draft, "ivy.xml"), "");
+    return { code: 0, output: "" };
+  };
+  await obtainSet("a set", [ARTIFACT, OTHER], folder, fetch, silent);
+  t.deepEqual((await readdir(folder)).toSorted(), [OTHER.file, ARTIFACT.file]);
+  t.deepEqual(await readdir(join(folder, "..")), ["set"]);
+});
+
+test("a set in which one file is wrong does not appear", async (t) => {
+  const folder = join(await temporaryFolder(t), "set");
+  const fetch: Fetch = async (draft) => {
+    await writeFile(join(draft, ARTIFACT.file), CONTENT);
+    await writeFile(join(draft, OTHER.file), "forged");
+    return { code: 0, output: "" };
+  };
+  const error = await t.throwsAsync(obtainSet("a set", [ARTIFACT, OTHER], folder, fetch, silent), {
+    code: "DOWNLOAD_FAILED",
+  });
+  t.regex(error.message, /other-1\.jar/);
+  t.deepEqual(await readdir(join(folder, "..")), []);
 });
 
 test("elsewhere than on a terminal progress is a line now and then", (t) => {
