@@ -17,6 +17,13 @@ export function duration(seconds: number | null): string {
   return `${Math.floor(whole / 3600)}h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")}m`;
 }
 
+const CELL = 120;
+
+/** What fits into a cell of a table. */
+export function shortened(text: string): string {
+  return text.length <= CELL ? text : `${text.slice(0, CELL - 1)}…`;
+}
+
 /** `3 missed ticks get no run`. More than a thousand are not counted one by one. */
 export function missedText(ticks: number): string {
   if (ticks === 1) return "1 missed tick gets no run";

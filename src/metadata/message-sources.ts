@@ -9,7 +9,7 @@ export const READ_AHEAD = 1_000;
 export interface MessageSource {
   readonly dagId: string;
   readonly schedule: MessageSchedule;
-  /** Id of the topic that the cursors are of; null = it was not seen yet. */
+  /** Id of the topic that the cursors are of; null = it was not looked for yet, {@link ABSENT} = it was not there. */
   readonly topicId: string | null;
   readonly epoch: number;
   readonly problem: string | null;
@@ -91,6 +91,17 @@ export async function releaseSources(sql: Sql, lease: string): Promise<void> {
 /** Records what is wrong with a source; null = nothing is. */
 export async function tellProblem(sql: Sql, dagId: string, problem: string | null): Promise<void> {
   await sql.query("update message_source set problem = $2, looked_at = now() where dag_id = $1", [dagId, problem]);
+}
+
+/** Id of a topic that was found not to be there: all that it will hold comes after the DAG is known. */
+export const ABSENT = "";
+
+/** Records that the topic of a source is not there. One that was there keeps its id, so that another of its name is told apart. */
+export async function tellAbsent(sql: Sql, dagId: string, problem: string): Promise<void> {
+  await sql.query(
+    "update message_source set problem = $2, topic_id = coalesce(topic_id, $3), looked_at = now() where dag_id = $1",
+    [dagId, problem, ABSENT],
+  );
 }
 
 /** How many messages wait for a DAG: in its topic, and taken in. */

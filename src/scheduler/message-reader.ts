@@ -4,7 +4,7 @@ import type { MessageSchedule } from "../dag/spec.ts";
 import type { Kafka, KafkaMessage, KafkaSpan, KafkaTopic } from "../kafka/index.ts";
 import type { Database } from "../metadata/database.ts";
 import { type DeadMessage, type NewMessage, takeIn } from "../metadata/message-inbox.ts";
-import type { MessageCursor, MessageSource } from "../metadata/message-sources.ts";
+import { ABSENT, type MessageCursor, type MessageSource } from "../metadata/message-sources.ts";
 import { jsonOf, valueAt } from "../operators/clients/json-text.ts";
 
 /** Values above this are not kept: the run is told where the message is. */
@@ -73,7 +73,10 @@ export function placeCursors(source: MessageSource, topic: KafkaTopic, spans: re
       end: latest,
       missed: 0,
     }));
-    const notes = topicId === null ? [] : [`${name} is another one than before: it is read from its beginning`];
+    const notes =
+      topicId === null || topicId === ABSENT
+        ? []
+        : [`${name} is another one than before: it is read from its beginning`];
     return { cursors, epoch: source.epoch, isNew: true, notes };
   }
   const notes: string[] = [];

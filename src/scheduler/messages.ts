@@ -2,10 +2,16 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection } from "../dag/operator.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, QflowError } from "../errors.ts";
 import type { Kafka } from "../kafka/index.ts";
 import type { Database } from "../metadata/database.ts";
-import { leaseSources, type MessageSource, releaseSources, tellProblem } from "../metadata/message-sources.ts";
+import {
+  leaseSources,
+  type MessageSource,
+  releaseSources,
+  tellAbsent,
+  tellProblem,
+} from "../metadata/message-sources.ts";
 import { backoffMs } from "../metadata/transient.ts";
 import { readRound } from "./message-reader.ts";
 import { createMessageRuns } from "./message-runs.ts";
@@ -120,7 +126,8 @@ export class MessageLook {
       const problem = messageOf(error);
       if (problem !== source.problem) {
         this.#options.warn(`DAG ${source.dagId} cannot read its topic: ${problem}`);
-        await tellProblem(this.#database, source.dagId, problem);
+        const isAbsent = error instanceof QflowError && error.code === "KAFKA_TOPIC_MISSING";
+        await (isAbsent ? tellAbsent : tellProblem)(this.#database, source.dagId, problem);
       }
       return false;
     }

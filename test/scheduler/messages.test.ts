@@ -1,7 +1,9 @@
+import { randomUUID } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import type { DagSpec, Json, MessageSchedule } from "../../src/dag/spec.ts";
-import type { Database } from "../../src/metadata/database.ts";
-import { messageBacklogs, READ_AHEAD } from "../../src/metadata/message-sources.ts";
+import type { Database, Sql } from "../../src/metadata/database.ts";
+import { takeIn } from "../../src/metadata/message-inbox.ts";
+import { leaseSources, messageBacklogs, READ_AHEAD } from "../../src/metadata/message-sources.ts";
 import { pauseDag, unpauseDag } from "../../src/metadata/runs.ts";
 import { MessageLook } from "../../src/scheduler/messages.ts";
 import { dagSpec, deploy, success, work } from "../metadata/fixtures.ts";
@@ -189,6 +191,17 @@ test("a topic that is made again is read from its beginning", async (t) => {
   t.is((await messageBacklogs(db))[0]?.problem, null);
 });
 
+test("a topic that comes after the DAG is read from its beginning", async (t) => {
+  const { db, kafka, look } = await setting(t);
+  await kafka.deleteTopic("orders");
+  const one = look();
+  await one.once();
+  await kafka.createTopic("orders", { partitions: 1 });
+  kafka.put("orders", 0, ["1"]);
+  await one.once();
+  t.deepEqual(await values(db), [1]);
+});
+
 test("messages that were removed before they were read are counted, and reading goes on", async (t) => {
   const { db, kafka, look, warnings } = await setting(t, { from: "earliest" });
   const one = look();
@@ -219,6 +232,42 @@ test("who has lost the lease takes nothing in", async (t) => {
   t.deepEqual(await values(db), [1, 2]);
   await one.once();
   t.is((await runs(db)).length, 2);
+});
+
+test("what was read under a lease that is somebody else's by now, or is over, is not taken in", async (t) => {
+  const { db, look } = await setting(t);
+  await look().once();
+  const cursors = [{ partition: 0, next: 7, end: 9, missed: 0 }];
+  const intake = { dagId: "orders", topicId: "1", epoch: 1, messages: [], dead: [], cursors };
+  const lease = randomUUID();
+  t.is(await takeIn(db, { ...intake, lease }), null);
+  await freeLeases(db);
+  await leaseSources(db, lease, 20);
+  await freeLeases(db);
+  t.is(await takeIn(db, { ...intake, lease }), null);
+  t.is((await db.query("select from message_cursor where next_offset = 7")).rowCount, 0);
+  await leaseSources(db, lease, 20);
+  t.is(await takeIn(db, { ...intake, lease }), 0);
+});
+
+test("of two schedulers that see a lease run out at once, one gets it", async (t) => {
+  const { db, look } = await setting(t);
+  await look().once();
+  await freeLeases(db);
+  const [one, two] = [randomUUID(), randomUUID()];
+  let isFirst = true;
+  const slow: Sql = {
+    query: async (text: string, values?: unknown[]) => {
+      const found = await db.query(text, values);
+      if (isFirst) {
+        isFirst = false;
+        t.is((await leaseSources(db, two, 20)).length, 1);
+      }
+      return found as never;
+    },
+  };
+  t.deepEqual(await leaseSources(slow, one, 20), []);
+  t.is((await leaseSources(db, two, 20)).length, 1);
 });
 
 /** As if the scheduler that reads had been gone for long enough. */

@@ -101,7 +101,6 @@ function printPreview(preview: UnpausePreview, { output }: ListOptions): void {
 
 function dueText({ created, runs }: UnpausePreview): string {
   if (created === 0) return "un-pausing creates no run";
-  if (runs.length === 0)
-    return `un-pausing creates ${created} ${created === 1 ? "run" : "runs"} of dataset events that wait`;
+  if (runs.length === 0) return `un-pausing creates ${created} ${created === 1 ? "run" : "runs"} of what waits for it`;
   return created === 1 ? "un-pausing creates this run" : `un-pausing creates these ${created} runs`;
 }

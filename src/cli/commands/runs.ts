@@ -6,7 +6,7 @@ import { findAttempt, listTaskInstances } from "../../metadata/views/task-views.
 import { readLog } from "../../metadata/work.ts";
 import { type Column, printRows, say } from "../output.ts";
 import { type CommandContext, type ListOptions, outputOption, wholeNumber } from "../program.ts";
-import { duration, instant } from "../text.ts";
+import { duration, instant, shortened } from "../text.ts";
 import { withDatabase } from "../with-database.ts";
 import { runExplain } from "./explain.ts";
 import { runActions } from "./run-actions.ts";
@@ -18,7 +18,7 @@ const RUN_COLUMNS: Column<RunRow>[] = [
   { heading: "dag", cell: (run) => run.dag_id },
   { heading: "run", cell: (run) => run.run_id },
   { heading: "state", cell: (run) => run.state },
-  { heading: "conf", cell: (run) => JSON.stringify(run.conf) },
+  { heading: "conf", cell: (run) => shortened(JSON.stringify(run.conf)) },
   { heading: "started", cell: (run) => instant(run.started_at) },
   { heading: "took", cell: (run) => duration(run.duration) },
 ];
