@@ -12,7 +12,7 @@ import { type Database, openDatabase } from "../../src/metadata/database.ts";
 import { type HiveSession, openHive } from "../../src/operators/clients/hive.ts";
 
 const CLI = resolve(import.meta.dirname, "../../src/cli.ts");
-const UP_TIMEOUT_MS = 300_000;
+const UP_TIMEOUT_MS = 900_000;
 const REST_TIMEOUT_MS = 600_000;
 
 /** A finished command. */
