@@ -19,6 +19,10 @@ create function claim_services(p_worker uuid, p_limit integer) returns setof ser
 declare
   w worker;
 begin
+  -- Locking a row writes it: not where nothing waits, which is nearly always.
+  if not exists (select from service where active and not paused and attempt_id is null) then
+    return;
+  end if;
   select * into w from worker where worker_id = p_worker and state = 'active' and lease_expires_at > now() for share; -- guard: service-live-session
   if not found then
     return;

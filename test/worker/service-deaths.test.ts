@@ -169,14 +169,14 @@ test.serial(
 );
 
 test.serial(
-  "twenty faults in a row: workers, guards and programs are killed, versions deployed; the count is whole",
+  "ten faults in a row: workers, guards and programs are killed, versions deployed; the count is whole",
   async (t) => {
     t.timeout(280_000);
     const here = await place(t);
     tend(t, here);
     const workers = [workerProcess(t, here.db, here.home), workerProcess(t, here.db, here.home)];
     await writes(here.journal, 1);
-    for (let fault = 0; fault < 20; fault++) {
+    for (let fault = 0; fault < 10; fault++) {
       const before = written(here.journal).length;
       const [, , program = 0] = written(here.journal).at(-1) ?? [];
       if (fault % 5 === 0) {

@@ -102,6 +102,7 @@ class FakeWorker {
         append: (batches) => appendServiceLog(world.db, batches),
         warn: () => {},
       }),
+      mask: (text) => text,
       workerId: () => this.#workerId,
       refreshSecrets: async () => {},
       warn: () => {},

@@ -95,6 +95,20 @@ test("a program that ends by itself is a failure with its last words, and starts
   t.regex(first?.error?.message ?? "", /exit code 3.*no disk/s);
 });
 
+test("a password that a program prints is in neither its log nor its failure", async (t) => {
+  const { db } = await bench(t, { QFLOW_CONN_VAULT: "http://me:s3cret-Pa55@vault:1" });
+  const code = "console.log(process.env.PASS); console.error('denied for ' + process.env.PASS); process.exit(1)";
+  const spec = nodeService("", { restart: { delay: "1h", max: "1h" } });
+  const config = { command: [process.execPath, "-e", code], passwords: { PASS: "vault" } };
+  await deployServices(db, { ...spec, program: { name: "program", config } });
+  await stateIs(db, 1, "failed");
+  t.regex((await attemptRows(db))[0]?.error?.message ?? "", /denied for \*+/);
+  const { rows } = await db.query("select attempt_id from service_attempt");
+  const log = await readServiceLog(db, rows[0]?.attempt_id, 1, 100);
+  t.true(log.lines.length > 2);
+  t.false(JSON.stringify(log).includes("s3cret-Pa55"));
+});
+
 test("what cannot be started says why", async (t) => {
   const { db } = await bench(t);
   const spec = nodeService("");

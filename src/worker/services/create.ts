@@ -47,6 +47,7 @@ export function createServices(parts: CreateParts): Services {
       append: (batches) => appendServiceLog(database, batches),
       warn,
     }),
+    mask: (text) => masker.mask(text),
     workerId: parts.workerId,
     refreshSecrets: (version) => secrets.refresh(version),
     warn,

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../errors.ts";
 import type { Database } from "../../metadata/database.ts";
+import type { ServiceEnd } from "../../metadata/services/types.ts";
 import {
   claimServices,
   endService,
@@ -26,6 +27,8 @@ export interface ServicesParts {
   workerId(): string;
   /** Makes sure that what starts now sees connections of that version. */
   refreshSecrets(version: number): Promise<void>;
+  /** Hides secrets in what a failure tells. */
+  mask(text: string): string;
   warn(message: string): void;
   /** Milliseconds of a clock that never goes back. Default: the machine's. */
   readonly clock?: () => number;
@@ -186,7 +189,7 @@ export class Services implements SessionCompanion {
     else await this.#parts.sink.close(attemptId);
     for (let failures = 1; end !== null && this.#losses === losses; failures++) {
       try {
-        await endService(this.#parts.database, run.claimed, end);
+        await endService(this.#parts.database, run.claimed, this.#masked(end));
         break;
       } catch (error) {
         if (failures === 1) this.#parts.warn(`service ${serviceId}: its end is told again: ${messageOf(error)}`);
@@ -195,5 +198,11 @@ export class Services implements SessionCompanion {
     }
     this.#runs.delete(attemptId);
     this.wake();
+  }
+
+  /** The last words of a program may hold what it was given. */
+  #masked(end: ServiceEnd): ServiceEnd {
+    if (end.error === undefined) return end;
+    return { ...end, error: { ...end.error, message: this.#parts.mask(end.error.message) } };
   }
 }
