@@ -1,10 +1,11 @@
 /** `qflow feed generate | events`: feeds to try things with. */
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { progressOn } from "../../engines/index.ts";
+import { loadConfig } from "../../config.ts";
+import { progressOn, runningEnvironment } from "../../engines/index.ts";
 import { QflowError } from "../../errors.ts";
 import { type EventFeed, generateFeed, type SentEvents, sendEvents, writeEvents } from "../../feed/index.ts";
-import { openKafka } from "../../kafka/index.ts";
+import { type KafkaAddress, openKafka } from "../../kafka/index.ts";
 import { kafkaAddress } from "../../operators/clients/kafka.ts";
 import { type OutputFormat, printFields, say } from "../output.ts";
 import { type CommandContext, instantArgument, outputOption, wholeNumber } from "../program.ts";
@@ -98,7 +99,7 @@ async function events(context: CommandContext, options: EventsOptions): Promise<
   }
   const stopping = new AbortController();
   void untilSignal().then(() => stopping.abort());
-  const kafka = openKafka(addressFrom(context, options));
+  const kafka = openKafka(await addressFrom(context, options));
   const bar = progressOn(process.stderr).begin(`Sending to ${options.topic}`, count, inWords("messages"));
   try {
     const sent = await sendEvents({
@@ -120,14 +121,17 @@ async function events(context: CommandContext, options: EventsOptions): Promise<
   }
 }
 
-function addressFrom({ config }: CommandContext, { brokers, connection: id }: EventsOptions) {
+/** Where the brokers are: as said, as the connection has it, or the broker that runs for this QFLOW_HOME. */
+async function addressFrom(context: CommandContext, { brokers, connection: id }: EventsOptions): Promise<KafkaAddress> {
   if (brokers !== undefined) {
     return { brokers: brokers.split(","), clientId: "qflow-feed", tls: "off", login: null } as const;
   }
-  const connection = config.connections[id];
+  const running = await runningEnvironment(context.config, ["kafka"]);
+  const { connections } = running ? loadConfig({ ...context.env, ...running }) : context.config;
+  const connection = connections[id];
   if (connection !== undefined) return kafkaAddress(connection, "qflow-feed");
   throw new QflowError("CONNECTION_UNKNOWN", `there is no connection ${id}`, {
-    remedy: `Name the brokers with --brokers, or set QFLOW_CONN_${id.toUpperCase()}=kafka://host:9092.`,
+    remedy: `Start a broker (qflow engines start kafka), name yours with --brokers, or set QFLOW_CONN_${id.toUpperCase()}.`,
   });
 }
 
