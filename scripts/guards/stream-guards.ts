@@ -43,7 +43,7 @@ export const STREAM_GUARDS: readonly Guard[] = [
     file: "src/worker/services/service-run.ts",
     text: "while (!(await program.kill())) await new Promise((next) => setTimeout(next, KILL_AGAIN_MS));",
     without: "",
-    tests: ["test/worker/services.test.ts"],
+    tests: ["test/worker/service-run.test.ts"],
   },
   {
     name: "message-lease",
