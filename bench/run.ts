@@ -38,9 +38,10 @@ const BENCHMARKS: Readonly<Record<string, (args: readonly string[]) => AsyncGene
   ...Object.fromEntries(Object.entries(ENGINE).map(([name, row]) => [name, () => benchRows([row])])),
 };
 
-/** Every row of the engine; those with 1,000 DAGs have an installation of their own. */
+/** Every row of the engine; one at rest and those with 1,000 DAGs have an installation of their own. */
 async function* benchEngine(): AsyncGenerator<Figure> {
-  yield* benchRows([limits, chains, fans, fleet100, punctual, idle, coldstart]);
+  yield* benchRows([limits, chains, fans, fleet100, punctual, coldstart]);
+  yield* benchRows([idle]);
   yield* benchRows([fleet1000]);
   yield* benchRows([history]);
 }
@@ -62,7 +63,7 @@ async function main([name = "", ...args]: readonly string[]): Promise<number> {
   for await (const figure of benchmark(args)) {
     const line = JSON.stringify({ at: new Date().toISOString(), ...figure, load: [load, await loadAverage()] });
     process.stdout.write(`${line}\n`);
-    await appendFile(join(results, `${name}.jsonl`), `${line}\n`);
+    await appendFile(join(results, `${Object.hasOwn(ENGINE, name) ? "engine" : name}.jsonl`), `${line}\n`);
     figures.push(figure);
   }
   process.stdout.write(`\n${tableOf(figures)}`);

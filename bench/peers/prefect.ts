@@ -8,6 +8,10 @@ import { installPythonPeer, type Peer, type PeerPlace, run } from "./peer.ts";
 import { chainFigures, crowdFigures, type Step } from "./steps.ts";
 
 const READY_TIMEOUT_MS = 120_000;
+/** Its client tells the server of tasks some time after they ended. */
+const HEARD_TIMEOUT_MS = 60_000;
+/** As often as prefect_flows.py runs each. */
+const RUNS = 2;
 
 export const prefect: Peer = {
   install: () => installPythonPeer("prefect"),
@@ -22,9 +26,9 @@ export const prefect: Peer = {
       for (const flow of ["chain40", "chain100", "fan200"]) {
         await run(join(place.installed, "bin/python"), [join(import.meta.dirname, "prefect_flows.py"), flow], env);
       }
-      yield* chainFigures("chain40", await runsOf(place, "chain40"));
-      yield* chainFigures("chain100", await runsOf(place, "chain100"));
-      yield* crowdFigures("fan200", await runsOf(place, "fan200"));
+      yield* chainFigures("chain40", await runsOf(place, "chain40", 40));
+      yield* chainFigures("chain100", await runsOf(place, "chain100", 100));
+      yield* crowdFigures("fan200", await runsOf(place, "fan200", 202));
     } finally {
       const gone = new Promise((done) => server.once("exit", done));
       server.kill("SIGTERM");
@@ -52,21 +56,29 @@ export async function untilHealthy(url: string, timeoutMs: number): Promise<void
   }
 }
 
-/** The task runs of a flow's runs; its client tells the server a moment later. */
-async function runsOf({ databaseUrl }: PeerPlace, flow: string): Promise<Step[][]> {
+/** The task runs of a flow's runs, when the server has heard of all `tasks` of each. */
+async function runsOf({ databaseUrl }: PeerPlace, flow: string, tasks: number): Promise<Step[][]> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
+  const deadline = Date.now() + HEARD_TIMEOUT_MS;
   try {
-    const steps = new Map<string, Step[]>();
-    const { rows } = await client.query<Step & { run: string }>(
-      `select r.id as run, extract(epoch from t.start_time)::float8 * 1000 as start, extract(epoch from t.end_time)::float8 * 1000 as end
-       from task_run t join flow_run r on r.id = t.flow_run_id join flow f on f.id = r.flow_id
-       where f.name = $1 and t.end_time is not null`,
-      [flow],
-    );
-    for (const { run, start, end } of rows) steps.set(run, [...(steps.get(run) ?? []), { start, end }]);
-    return [...steps.values()];
+    for (;;) {
+      const runs = await endedSteps(client, flow);
+      if (runs.length === RUNS && runs.every((steps) => steps.length === tasks)) return runs;
+      if (Date.now() > deadline) throw new Error(`Prefect's server has not heard of all tasks of ${flow}`);
+      await sleep(500);
+    }
   } finally {
     await client.end();
   }
+}
+
+async function endedSteps(client: pg.Client, flow: string): Promise<Step[][]> {
+  const { rows } = await client.query<Step & { run: string }>(
+    `select r.id as run, extract(epoch from t.start_time)::float8 * 1000 as start, extract(epoch from t.end_time)::float8 * 1000 as end
+     from task_run t join flow_run r on r.id = t.flow_run_id join flow f on f.id = r.flow_id
+     where f.name = $1 and t.end_time is not null`,
+    [flow],
+  );
+  return [...Map.groupBy(rows, (row) => row.run).values()];
 }

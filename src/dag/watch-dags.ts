@@ -11,6 +11,8 @@ export interface WatchOptions extends LoadOptions {
   readonly onLoad: (loaded: LoadedDags) => void | Promise<void>;
   /** Called when the folder cannot be read or `onLoad` threw. Watching goes on. */
   readonly onError: (message: string) => void;
+  /** Waits so many milliseconds for a file to be written to its end. Default: by the clock. */
+  readonly pause?: (ms: number) => Promise<unknown>;
 }
 
 /** A folder being watched. */
@@ -28,6 +30,7 @@ const HALF_WRITTEN_MS = 150;
 /** Loads a folder and loads it again whenever something in it changes; this alone keeps no process alive. Throws CONFIG_INVALID where there is no such folder. */
 export async function watchDags(dir: string, options: WatchOptions): Promise<DagWatch> {
   const sandbox = options.sandbox ?? openSandboxPool();
+  const pause = options.pause ?? delay;
   let current = await loadDags(dir, { sandbox, previous: options.previous ?? null });
   let running: Promise<void> | null = null;
   let wanted = false;
@@ -35,9 +38,9 @@ export async function watchDags(dir: string, options: WatchOptions): Promise<Dag
 
   const reload = async (): Promise<void> => {
     while (wanted && !closed) {
-      await delay(QUIET_MS);
+      await pause(QUIET_MS);
       wanted = false;
-      const next = await loadSettled(dir, { sandbox, previous: current });
+      const next = await loadSettled(dir, { sandbox, previous: current, pause });
       // Told while we were loading: what we have may be half of it.
       if (closed || wanted) continue;
       const changed = !sameFiles(current, next);
@@ -69,10 +72,12 @@ export async function watchDags(dir: string, options: WatchOptions): Promise<Dag
   };
 }
 
-async function loadSettled(dir: string, options: LoadOptions & { previous: LoadedDags }): Promise<LoadedDags> {
+type SettledOptions = LoadOptions & Required<Pick<WatchOptions, "pause">> & { previous: LoadedDags };
+
+async function loadSettled(dir: string, options: SettledOptions): Promise<LoadedDags> {
   const first = await loadDags(dir, options);
   if (!hasNewlyBroken(options.previous, first)) return first;
-  await delay(HALF_WRITTEN_MS);
+  await options.pause(HALF_WRITTEN_MS);
   return loadDags(dir, { ...options, previous: first });
 }
 

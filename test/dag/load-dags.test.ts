@@ -224,6 +224,8 @@ test("a saved file is reloaded, a half-written one is never seen", async (t) => 
   const dir = await folderWith(t, { "a.ts": dagText("a", "old") });
   const seen: LoadedDags[] = [];
   const wake: { next: () => void } = { next: () => {} };
+  const text = dagText("a", "new");
+  let pauses = 0;
   const watch = await watchDags(dir, {
     ...t.context,
     onLoad: (loaded) => {
@@ -231,6 +233,10 @@ test("a saved file is reloaded, a half-written one is never seen", async (t) => 
       wake.next();
     },
     onError: (message) => t.fail(message),
+    pause: async () => {
+      // The half has been read, or is about to be, when the whole comes.
+      if (++pauses === 2) await put(dir, "a.ts", text);
+    },
   });
   t.teardown(() => watch.close());
   const docOf = (loaded: LoadedDags | undefined): unknown => loaded?.files[0]?.dags[0]?.doc;
@@ -238,9 +244,7 @@ test("a saved file is reloaded, a half-written one is never seen", async (t) => 
   const next = new Promise<void>((resolve) => {
     wake.next = resolve;
   });
-  const text = dagText("a", "new");
   await put(dir, "a.ts", text.slice(0, 60));
-  await put(dir, "a.ts", text);
   await next;
   t.is(docOf(seen[1]), "new");
   t.deepEqual(
