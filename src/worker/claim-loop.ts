@@ -13,6 +13,8 @@ export interface ClaimLoopParts {
   exchange(outcomes: readonly AttemptOutcome[], capacity: Capacity, claim: ClaimIdentity): Promise<FinishReply>;
   /** Room for more attempts, with what runs and what was just told taken into account. */
   capacity(): Capacity;
+  /** Whether there is work at hand meanwhile, so that outcomes may be told together. */
+  mayWait(): boolean;
   /** Handles the answer. */
   answered(reply: FinishReply): void;
   warn(message: string): void;
@@ -20,6 +22,9 @@ export interface ClaimLoopParts {
 
 /** Without a wake-up the queue is looked at this often. */
 const POLL_MS = 1000;
+/** So long, or until there are so many, outcomes are gathered while there is work at hand. */
+const GATHER_MS = 10;
+const GATHERED = 32;
 
 /** Runs until stopped; keeps every outcome until the database has it. */
 export class ClaimLoop {
@@ -30,6 +35,7 @@ export class ClaimLoop {
   #call: Promise<unknown> = Promise.resolve();
   /** The last call was refused for good: outcomes are told one by one until one goes through. */
   #refused = false;
+  #gathering: NodeJS.Timeout | null = null;
   readonly #replaced = new Set<string>();
   #ended: Promise<void> | null = null;
 
@@ -51,14 +57,22 @@ export class ClaimLoop {
     await this.#call;
   }
 
-  /** Adds an outcome and wakes the loop. */
+  /** Adds an outcome to be told. */
   tell(outcome: AttemptOutcome): void {
     this.#outcomes.push(outcome);
-    this.wake();
+    this.onRoom();
+  }
+
+  /** An attempt is over: wakes the loop, at once or when enough has been gathered. */
+  onRoom(): void {
+    if (!this.#gathers()) this.wake();
+    else this.#gathering ??= setTimeout(() => this.wake(), GATHER_MS);
   }
 
   /** There may be work. */
   wake(): void {
+    if (this.#gathering) clearTimeout(this.#gathering);
+    this.#gathering = null;
     this.#woken.resolve();
   }
 
@@ -83,7 +97,7 @@ export class ClaimLoop {
         failures = 0;
         claim = newClaim();
         this.#outcomes = this.#outcomes.slice(told.length);
-        if (this.#outcomes.length > 0) continue;
+        if (this.#outcomes.length > 0 && !this.#gathers()) continue;
       } catch (error) {
         // The call may have been carried out and its answer lost: the same claim is asked for again.
         // guard: claim-id-kept
@@ -94,6 +108,10 @@ export class ClaimLoop {
       this.#refused = false;
       await this.#pause();
     }
+  }
+
+  #gathers(): boolean {
+    return this.#parts.mayWait() && this.#outcomes.length < GATHERED;
   }
 
   /** Null when there is nothing to tell and no room. */

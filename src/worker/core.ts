@@ -171,6 +171,7 @@ export class WorkerCore {
       },
       capacity: () => this.#capacity(),
       answered: (reply) => this.#onAnswered(reply),
+      mayWait: () => this.executors.ahead?.isStocked ?? false,
       warn: this.#options.warn,
     });
   }
@@ -180,7 +181,7 @@ export class WorkerCore {
     const { functions, operators } = this.attempts.counts;
     const { slots } = this.#options;
     return {
-      functions: Math.max(0, slots.functions - functions),
+      functions: Math.max(0, slots.functions + (this.executors.ahead?.room ?? 0) - functions),
       operators: Math.max(0, slots.operators - operators),
     };
   }
@@ -200,6 +201,6 @@ export class WorkerCore {
   #onOver(): void {
     const { functions, operators } = this.attempts.counts;
     if (functions + operators === 0) this.#allOver?.();
-    this.claims.wake();
+    this.claims.onRoom();
   }
 }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { WORKER_MARKER } from "../processes/markers.ts";
+import { AheadQueue } from "./ahead-queue.ts";
 import { type Executor, type ExecutorEvents, PATIENCE, type Patience } from "./executor.ts";
 import { HostProcess } from "./host-process.ts";
 import { RunnerPool } from "./runner-pool.ts";
@@ -21,6 +22,8 @@ export interface ExecutorOptions {
 export interface Executors {
   functions: Executor;
   operators: Executor;
+  /** Where functions may be claimed ahead of their places: how many now, and whether every place has its next one. */
+  ahead?: Pick<AheadQueue, "room" | "isStocked">;
 }
 
 /** The worker they belong to. */
@@ -38,8 +41,11 @@ export function createExecutors(options: ExecutorOptions, owner: Owner, events: 
   const { marker, folder, secrets } = owner;
   const env = childEnvironment(config, marker);
   const patience = options.patience ?? PATIENCE;
-  const functions =
-    options.functions?.(events) ?? new RunnerPool({ env, folder, secrets, patience }, config.runners, events);
+  const functions = new AheadQueue(
+    options.functions ?? ((inner) => new RunnerPool({ env, folder, secrets, patience }, config.runners, inner)),
+    config.runners,
+    events,
+  );
   const environment = { ...config.environment, [WORKER_MARKER]: marker };
   const operators = new HostProcess(
     {
@@ -53,7 +59,7 @@ export function createExecutors(options: ExecutorOptions, owner: Owner, events: 
     },
     events,
   );
-  return { functions, operators };
+  return { functions, operators, ahead: functions };
 }
 
 function childEnvironment(config: Config, marker: string): Record<string, string> {

@@ -65,6 +65,7 @@ test("a claim whose answer was lost is asked for again under its id", async (t) 
       return { accepted: new Set<string>(), fenced: [], claimed: [] };
     },
     capacity: () => ({ functions: 1, operators: 0 }),
+    mayWait: () => false,
     answered() {},
     warn() {},
   } as never);
