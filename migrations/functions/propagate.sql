@@ -86,14 +86,22 @@ create function map_window(max_active integer, max_active_tasks integer) returns
 $$;
 
 -- Queues scheduled items, in order, where the windows of the maps that the given instances belong to have room. Returns how many.
+-- After the end of items a window is filled up now and then, since counting what is in it costs as much as it holds: at every so
+-- many-th item, and when nothing of it is queued any more.
 create function activate_items(p_ids bigint[]) returns integer language sql as $$
   with map as (
-    select distinct t.dag_run_id, t.version_id, t.task_index, t.max_active from task_instance t where t.id = any (p_ids) and t.map_index >= 0
+    select t.dag_run_id, t.task_index, map_window(t.max_active, v.max_active_tasks) as places,
+      bool_or(t.state = 'scheduled' or t.map_index % greatest(1, map_window(t.max_active, v.max_active_tasks) / 20) = 0) as is_due
+    from task_instance t join dag_version v on v.id = t.version_id where t.id = any (p_ids) and t.map_index >= 0
+    group by 1, 2, 3
   ), room as (
-    select m.dag_run_id, m.task_index, map_window(m.max_active, v.max_active_tasks) - (
+    select m.dag_run_id, m.task_index, m.places - (
       select count(*) from task_instance a where a.dag_run_id = m.dag_run_id and a.task_index = m.task_index and a.map_index >= 0
         and a.state in ('queued', 'running', 'up_for_retry')) as places
-    from map m join dag_version v on v.id = m.version_id
+    from map m
+    where m.is_due or not exists (
+      select from task_instance a where a.dag_run_id = m.dag_run_id and a.task_index = m.task_index and a.map_index >= 0
+        and a.state = 'queued')
   ), moved as (
     update task_instance t set state = 'queued', queued_at = now()
     from room r cross join lateral (
