@@ -72,9 +72,10 @@ const OUTPUT_GRACE_MS = 1_000;
 
 /** Folder for the state of a service: the same for every attempt and version. */
 export function checkpointOf(config: Pick<Config, "lakeDir">, serviceId: string): string {
-  return onFolder(config)
-    ? join(config.lakeDir, "checkpoints", serviceId)
-    : `${config.lakeDir}/checkpoints/${serviceId}`;
+  // An address keeps its slashes.
+  return isOnHdfs(config.lakeDir)
+    ? `${config.lakeDir}/checkpoints/${serviceId}`
+    : join(config.lakeDir, "checkpoints", serviceId);
 }
 
 /** Starts real programs. */
