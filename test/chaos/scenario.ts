@@ -4,6 +4,16 @@ import type { World } from "./world.ts";
 /** What was measured, in milliseconds unless the name says otherwise. */
 export type Figures = Readonly<Record<string, number>>;
 
+/** Everything came right, and later than promised. */
+export class Late extends Error {
+  readonly figures: Figures;
+
+  constructor(figures: Figures) {
+    super(`later than promised: ${JSON.stringify(figures)}`);
+    this.figures = figures;
+  }
+}
+
 /** A named fault. Throws when what follows does not. */
 export interface Scenario {
   readonly name: string;

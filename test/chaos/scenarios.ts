@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cancelRun, createRun } from "../../src/metadata/runs.ts";
 import { findMarked } from "../../src/processes/table.ts";
-import { allEnded, MINUTE, ready, type Scenario, scenario } from "./scenario.ts";
+import { allEnded, Late, MINUTE, ready, type Scenario, scenario } from "./scenario.ts";
 import { exitOf, type World } from "./world.ts";
 
 /** Processes that run task functions. */
@@ -32,9 +32,9 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
       const run = await world.run("again");
       world.scheduler();
       const startedAgain = await world.runEnded(run, MINUTE);
-      if (otherScheduler > usual + 2_000 || startedAgain > usual + 5_000)
-        throw new Error(`${otherScheduler} ms, ${startedAgain} ms`);
-      return { usual, otherScheduler, startedAgain };
+      const figures = { usual, otherScheduler, startedAgain };
+      if (otherScheduler > usual + 2_000 || startedAgain > usual + 5_000) throw new Late(figures);
+      return figures;
     },
   ),
   scenario("F2", "five schedulers do what one does", async (world) => {
@@ -98,7 +98,7 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
       await world.kill(second);
       world.worker();
       const otherHost = await world.runEnded(run, 40_000);
-      if (sameHost > 5_000 || otherHost > 26_000) throw new Error(`${sameHost} ms, ${otherHost} ms`);
+      if (sameHost > 5_000 || otherHost > 26_000) throw new Late({ sameHost, otherHost });
       return { sameHost, otherHost };
     },
   ),
@@ -171,7 +171,7 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
       await world.runEnded(run, MINUTE);
       const resumed = Math.round(performance.now() - answered);
       await allEnded(world, runs, MINUTE);
-      if (resumed > 6_000) throw new Error(`resumed after ${resumed} ms`);
+      if (resumed > 6_000) throw new Late({ resumed });
       return { resumed };
     },
   ),
