@@ -184,8 +184,10 @@ begin
   more := false;
   runs := waiting_runs(p_lane, p_pool, p_queue, p_rank, p_dag, 0, 2);
   if cardinality(runs) = 1 then
-    select g.slots, g.picked, g.more into slots, picked, more
-    from pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, runs[1], p_quota, slots, picked) g;
+    got := pick_of_run(p_lane, p_pool, p_queue, p_rank, p_dag, runs[1], p_quota, slots, picked);
+    slots := got.slots;
+    picked := got.picked;
+    more := got.more;
     return;
   end if;
   at := coalesce((select last::bigint from claim_turn where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = p_dag), 0);
@@ -231,8 +233,10 @@ begin
   more := false;
   dags := waiting_dags(p_lane, p_pool, p_queue, p_rank, '', 2);
   if cardinality(dags) = 1 and not p_contended then
-    select g.slots, g.picked, g.more into slots, picked, more
-    from pick_of_dag(p_lane, p_pool, p_queue, p_rank, dags[1], p_quota, slots, picked) g;
+    got := pick_of_dag(p_lane, p_pool, p_queue, p_rank, dags[1], p_quota, slots, picked);
+    slots := got.slots;
+    picked := got.picked;
+    more := got.more;
     return;
   end if;
   at := coalesce((select last from claim_turn where lane = p_lane and pool = p_pool and queue = p_queue and dag_id = ''), '');
