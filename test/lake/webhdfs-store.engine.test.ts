@@ -8,8 +8,15 @@ import { bytesOf, storeContract, text } from "./support/contract.ts";
 let hdfs: TestEngines;
 let stores = 0;
 
+const ends: (() => unknown)[] = [];
+
 test.before("an HDFS", async (t) => {
-  hdfs = await testEngines(t, ["hdfs"]);
+  const forFile = { timeout: (ms: number) => t.timeout(ms), teardown: (end: () => unknown) => void ends.push(end) };
+  hdfs = await testEngines(forFile as Parameters<typeof testEngines>[0], ["hdfs"]);
+});
+
+test.after.always("nothing is left running", async () => {
+  for (const end of ends.reverse()) await end();
 });
 
 function newStore(): FileStore {
