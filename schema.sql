@@ -974,11 +974,16 @@ CREATE INDEX dag_due ON public.dag USING btree (next_run_after) WHERE (active AN
 CREATE INDEX dag_file ON public.dag USING btree (file);
 CREATE INDEX dag_plan ON public.dag USING btree (dag_id) WHERE (active AND plan_pending);
 CREATE INDEX dag_run_active ON public.dag_run USING btree (dag_id, id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+CREATE INDEX dag_run_after ON public.dag_run USING btree (run_after);
 CREATE INDEX dag_run_backfill ON public.dag_run USING btree (backfill_id, id) WHERE (backfill_id IS NOT NULL);
+CREATE INDEX dag_run_dag_after ON public.dag_run USING btree (dag_id, run_after);
+CREATE INDEX dag_run_dag_started ON public.dag_run USING btree (dag_id, started_at DESC NULLS LAST);
 CREATE INDEX dag_run_ended ON public.dag_run USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX dag_run_event_event ON public.dag_run_event USING btree (event_id);
+CREATE INDEX dag_run_failed ON public.dag_run USING btree (id) WHERE (state = 'failed'::text);
 CREATE INDEX dag_run_prunable ON public.dag_run USING btree (dag_id, ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX dag_run_recent ON public.dag_run USING btree (dag_id, id DESC);
+CREATE INDEX dag_run_started ON public.dag_run USING btree (started_at DESC NULLS LAST);
 CREATE INDEX dag_run_timeout ON public.dag_run USING btree (timeout_at) WHERE ((state = 'running'::text) AND (timeout_at IS NOT NULL) AND (cancel_requested_at IS NULL));
 CREATE INDEX dag_run_version ON public.dag_run USING btree (version_id);
 CREATE INDEX dag_version_bundle ON public.dag_version USING btree (bundle_hash);
@@ -1034,6 +1039,7 @@ CREATE INDEX task_instance_running_task ON public.task_instance USING btree (dag
 CREATE INDEX task_instance_scheduled ON public.task_instance USING btree (dag_run_id, task_index, map_index) WHERE (state = 'scheduled'::text);
 CREATE INDEX task_instance_start_by ON public.task_instance USING btree (start_by) WHERE ((state = ANY (ARRAY['none'::text, 'scheduled'::text, 'queued'::text])) AND (start_by IS NOT NULL));
 CREATE INDEX task_instance_task ON public.task_instance USING btree (dag_id, task_id, id DESC);
+CREATE INDEX task_instance_troubled ON public.task_instance USING btree (dag_run_id, task_index, map_index) WHERE (state = ANY (ARRAY['failed'::text, 'upstream_failed'::text, 'skipped'::text, 'removed'::text]));
 CREATE INDEX task_instance_wait_queue ON public.task_instance USING btree (id) WHERE ((state = 'queued'::text) AND (lane = 'wait'::text));
 CREATE INDEX task_instance_wake ON public.task_instance USING btree (wake_at) WHERE (state = 'up_for_retry'::text);
 CREATE INDEX task_instance_window ON public.task_instance USING btree (dag_run_id, task_index) WHERE ((map_index >= 0) AND (state = ANY (ARRAY['queued'::text, 'running'::text, 'up_for_retry'::text])));

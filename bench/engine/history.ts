@@ -67,6 +67,8 @@ function pathsOf(runId: string): Record<string, string> {
   return {
     "list of runs of a DAG": "/api/v2/dags/chain100/dagRuns?limit=10&order_by=-id",
     "list of all runs": "/api/v2/dags/~/dagRuns?limit=10&order_by=-id",
+    "list of runs, by start": "/api/v2/dags/~/dagRuns?limit=10&order_by=-start_date",
+    "list of failed tasks": "/api/v2/dags/~/dagRuns/~/taskInstances?limit=50&state=failed",
     "list of DAGs": "/api/v2/dags?limit=3",
     "tasks of a run": `${run}/taskInstances?limit=100`,
     "list of all tasks": "/api/v2/dags/~/dagRuns/~/taskInstances?limit=50",

@@ -6,7 +6,14 @@ const BATCH = 1000;
 
 /** Columns that a copy gets new values for, by table, as SQL over the copied row `o` and what the copy belongs to. */
 const FRESH = {
-  dag_run: { run_id: "o.run_id || '_' || n.n", logical_date: "null", id: null },
+  dag_run: {
+    run_id: "o.run_id || '_' || n.n",
+    logical_date: "null",
+    run_after: "o.run_after - n.n * interval '1 minute'",
+    started_at: "o.started_at - n.n * interval '1 minute'",
+    ended_at: "o.ended_at - n.n * interval '1 minute'",
+    id: null,
+  },
   task_instance: { dag_run_id: "r.new_id", attempt_id: "uuidv7(interval '-1 day')", id: null },
   task_attempt: {
     attempt_id: "i.attempt_id",
