@@ -14,7 +14,7 @@ import {
   type ServiceRow,
 } from "../../metadata/views/service-views.ts";
 import { explainService } from "../../scheduler/explain-service.ts";
-import { type Column, printRows } from "../output.ts";
+import { type Column, printRows, say } from "../output.ts";
 import { type CommandContext, type ListOptions, outputOption, wholeNumber } from "../program.ts";
 import { duration, instant } from "../text.ts";
 import { withDags } from "../with-dags.ts";
@@ -120,6 +120,10 @@ const FOLLOW_EVERY_MS = 1_000;
 
 async function printLog(database: Database, serviceId: string, options: LogOptions): Promise<void> {
   const { attempt } = await getService(database, serviceId);
+  if (attempt === 0) {
+    say(`Service ${serviceId} was never started.`);
+    return;
+  }
   const attemptId = await findServiceAttempt(database, serviceId, options.attempt ?? attempt);
   for (let next = -(options.lines ?? LINES); ; ) {
     const page = await readServiceLog(database, attemptId, next, PAGE);
