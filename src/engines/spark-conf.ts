@@ -48,6 +48,7 @@ function sparkDefaults({ home, lakeDir, jars, hadoop, cluster }: SparkConfOption
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.extraClassPath": jars.join(":"),
+    "spark.executor.extraClassPath": jars.join(":"),
     // A driver that is killed leaves its temporary folders: here they go at the next start.
     "spark.driver.extraJavaOptions": `-Dderby.system.home=${join(folder, "local")} -Djava.io.tmpdir=${join(folder, "local/tmp")} -Duser.timezone=UTC`,
     "spark.driver.maxResultSize": "384m",
@@ -66,6 +67,8 @@ function sparkDefaults({ home, lakeDir, jars, hadoop, cluster }: SparkConfOption
     // partitions are listed whole and pruned by Spark.
     "spark.sql.hive.metastorePartitionPruning": "false",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+    // Hadoop's own starts a chmod for every file and folder it makes; this one asks Java.
+    "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
     ...cluster,
     ...Object.fromEntries(Object.entries(hadoop).map(([name, value]) => [`spark.hadoop.${name}`, value])),
   };

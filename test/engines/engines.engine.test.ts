@@ -53,11 +53,11 @@ async function killAndAwait({ config, events }: Running, name: EngineName): Prom
   const seen = events.length;
   process.kill(await pidOf(config, name), "SIGKILL");
   const back = () => events.slice(seen).some((event) => event.engine === name && event.kind === "ready");
-  await until(back, 180_000);
+  await until(back, 300_000);
 }
 
 test.serial("all engines come up, survive kills at their addresses, and leave nothing behind", async (t) => {
-  t.timeout(600_000);
+  t.timeout(900_000);
   const home = await temporaryFolder(t);
   const config = loadConfig({ ...process.env, QFLOW_HOME: home });
   await mkdir(join(home, "feed/group1"), { recursive: true });
@@ -67,8 +67,8 @@ test.serial("all engines come up, survive kills at their addresses, and leave no
   const environment = running.engines.environment();
   const before = await engineStatus(config);
   t.deepEqual(
-    before.engines.map(({ state }) => state),
-    ["ready", "ready", "ready"],
+    before.engines.filter(({ state }) => state === "ready").map(({ name }) => name),
+    ["postgres", "hive", "ftp"],
   );
   t.false(JSON.stringify(before).includes(loadConfig(environment).connections.ftp_q?.password ?? "?"));
   await t.throwsAsync(start(config), { code: "HOME_IN_USE" });
