@@ -9,7 +9,9 @@ export async function claimServices(sql: Sql, workerId: string, limit: number): 
     Omit<ClaimedService, "secretsVersion"> & { spec: ServiceSpec; secrets: string | null }
   >(
     `select c.attempt_id as "attemptId", c.token, c.service_id as "serviceId", c.number, v.spec,
-       (select value #>> '{}' from setting where key = 'instance') as instance, secrets_version()::text as secrets
+       (select value #>> '{}' from setting where key = 'instance') || '.' ||
+         -- A copy of the database has its setting, and services of its own.
+         (select oid from pg_database where datname = current_database()) as instance, secrets_version()::text as secrets
      from claim_services($1, $2) c join service_version v on v.id = c.version_id`,
     [workerId, limit],
   );
