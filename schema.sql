@@ -389,7 +389,7 @@ create table dead_message (
   key bytea,
   value bytea,
   bytes integer not null,
-  sha256 bytea not null,
+  sha256 bytea,
   reason text not null,
   at timestamp with time zone not null default now(),
   constraint dead_message_pkey PRIMARY KEY (id)
@@ -1050,7 +1050,7 @@ CREATE INDEX worker_live ON public.worker USING btree (host_id) WHERE (state = A
 CREATE INDEX xcom_blob_use ON public.xcom USING btree (blob_hash) WHERE (blob_hash IS NOT NULL);
 CREATE UNIQUE INDEX catalog_job_task ON public.catalog_job USING btree (dag_id, task_id) WHERE (dag_id IS NOT NULL);
 CREATE UNIQUE INDEX dag_run_tick ON public.dag_run USING btree (dag_id, logical_date) WHERE (kind = 'scheduled'::text);
-CREATE UNIQUE INDEX dead_message_once ON public.dead_message USING btree (dag_id, COALESCE(task_id, ''::text), topic, partition, message_offset, sha256);
+CREATE UNIQUE INDEX dead_message_once ON public.dead_message USING btree (dag_id, COALESCE(task_id, ''::text), topic, partition, message_offset, sha256) NULLS NOT DISTINCT;
 CREATE UNIQUE INDEX service_attempt_live ON public.service_attempt USING btree (service_id) WHERE (state = ANY (ARRAY['starting'::text, 'running'::text, 'draining'::text]));
 
 -- triggers

@@ -73,7 +73,7 @@ export async function takeIn(sql: Sql, intake: Intake): Promise<number | null> {
   return added.rowCount ?? 0;
 }
 
-/** Keeps messages that cannot be used; the same one is kept once. */
+/** Keeps messages that cannot be used; the same one is kept once. One whose value was not kept has no hash: it is found in its topic. */
 export async function bury(
   sql: Sql,
   of: { readonly dagId: string; readonly taskId: string | null },
@@ -82,7 +82,7 @@ export async function bury(
   if (dead.length === 0) return;
   await sql.query(
     `insert into dead_message (dag_id, task_id, topic, partition, message_offset, sent_at, key, value, bytes, reason, sha256)
-     select $1, $2, m.*, sha256(coalesce(m.value, '')) from unnest($3::text[], $4::integer[], $5::bigint[], $6::timestamptz[], $7::bytea[],
+     select $1, $2, m.*, case when m.value is not null or m.bytes = 0 then sha256(coalesce(m.value, '')) end from unnest($3::text[], $4::integer[], $5::bigint[], $6::timestamptz[], $7::bytea[],
        $8::bytea[], $9::integer[], $10::text[]) m (topic, partition, message_offset, sent_at, key, value, bytes, reason)
      on conflict do nothing`,
     [of.dagId, of.taskId, ...columnsOf(dead), dead.map(({ reason }) => reason)],

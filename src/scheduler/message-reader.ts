@@ -7,7 +7,7 @@ import { type DeadMessage, type NewMessage, takeIn } from "../metadata/message-i
 import { ABSENT, type MessageCursor, type MessageSource } from "../metadata/message-sources.ts";
 import { jsonOf, valueAt } from "../operators/clients/json-text.ts";
 
-/** Values above this are not kept: the run is told where the message is. */
+/** Values above this are not handed to runs: those are told where the message is. */
 const KEPT_BYTES = 65_536;
 const LIMITS = { maxBytes: 1024 * 1024, waitMs: 250 };
 
@@ -137,22 +137,14 @@ interface Place {
 function sortOut(message: KafkaMessage, place: Place): NewMessage | DeadMessage {
   const { partition, offset, timestamp: sentAt, key, value } = message;
   const bytes = value?.length ?? 0;
-  const kept = {
-    topic: place.topic.name,
-    partition,
-    offset,
-    sentAt,
-    key,
-    value: bytes > KEPT_BYTES ? null : value,
-    bytes,
-  };
+  const kept = { topic: place.topic.name, partition, offset, sentAt, key, value, bytes };
   const same = identityOf(message, place);
   if (same === null) {
     const { dedupe } = place.schedule;
     const what = dedupe === "key" ? "it has no key" : `it has no value at ${(dedupe as { pointer: string }).pointer}`;
     return { ...kept, reason: `${what}, by which it is told from others` };
   }
-  return { ...kept, dedupeKey: same };
+  return { ...kept, value: bytes > KEPT_BYTES ? null : value, dedupeKey: same };
 }
 
 /** What makes two messages the same; null where this one does not have it. */

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import type { DagSpec, Json, MessageSchedule } from "../../src/dag/spec.ts";
 import type { Database, Sql } from "../../src/metadata/database.ts";
-import { takeIn } from "../../src/metadata/message-inbox.ts";
+import { bury, takeIn } from "../../src/metadata/message-inbox.ts";
 import { leaseSources, messageBacklogs, READ_AHEAD } from "../../src/metadata/message-sources.ts";
 import { pauseDag, unpauseDag } from "../../src/metadata/runs.ts";
 import { MessageLook } from "../../src/scheduler/messages.ts";
@@ -91,6 +91,36 @@ test("a run a message, from when the DAG is first known", async (t) => {
   t.deepEqual(await values(db), [{ id: 1 }, "no json", null]);
   await one.once();
   t.is((await runs(db)).length, 3);
+});
+
+test("a message that cannot be used is kept whole, however large; a hash is of the bytes that are kept", async (t) => {
+  const { db, kafka, look } = await setting(t, { dedupe: { pointer: "/id" }, from: "earliest" });
+  kafka.put("orders", 0, ["x".repeat(100_000), null]);
+  const one = look();
+  await one.once();
+  const kept = await db.query(
+    "select bytes, octet_length(value) as held, sha256 = sha256(coalesce(value, '')) as matches from dead_message order by id",
+  );
+  t.deepEqual(kept.rows, [
+    { bytes: 100_000, held: 100_000, matches: true },
+    { bytes: 0, held: null, matches: true },
+  ]);
+  await db.transaction((sql) =>
+    bury(sql, { dagId: "orders", taskId: null }, [
+      {
+        topic: "orders",
+        partition: 0,
+        offset: 7,
+        sentAt: new Date(),
+        key: null,
+        value: null,
+        bytes: 70_000,
+        reason: "r",
+      },
+    ]),
+  );
+  const last = await db.query("select sha256 from dead_message where message_offset = 7");
+  t.deepEqual(last.rows, [{ sha256: null }], "what was not kept has no hash");
 });
 
 test("a second message with the same key starts nothing, also after its run", async (t) => {
