@@ -1,6 +1,6 @@
 /** A control group with one limit, for processes that are to meet it. */
 import { access, mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const ROOT = "/sys/fs/cgroup";
@@ -40,8 +40,10 @@ export class Cgroup {
     return text.split("\n").filter(Boolean).map(Number);
   }
 
-  /** Removes the group once it is empty. */
+  /** Lets go of who is still in it, and removes the group. */
   async remove(): Promise<void> {
+    const parent = join(dirname(this.folder), "cgroup.procs");
+    for (const pid of await this.pids()) await writeFile(parent, String(pid)).catch(() => {});
     for (let tries = 0; tries < 50; tries++) {
       const removed = await rmdir(this.folder).then(
         () => true,
