@@ -167,35 +167,3 @@ test.serial(
     t.pass();
   },
 );
-
-test.serial(
-  "ten faults in a row: workers, guards and programs are killed, versions deployed; the count is whole",
-  async (t) => {
-    t.timeout(280_000);
-    const here = await place(t);
-    tend(t, here);
-    const workers = [workerProcess(t, here.db, here.home), workerProcess(t, here.db, here.home)];
-    await writes(here.journal, 1);
-    for (let fault = 0; fault < 10; fault++) {
-      const before = written(here.journal).length;
-      const [, , program = 0] = written(here.journal).at(-1) ?? [];
-      if (fault % 5 === 0) {
-        workers.shift()?.kill("SIGKILL");
-        workers.push(workerProcess(t, here.db, here.home));
-      } else if (fault % 5 === 1) signalProcess(program, "SIGKILL");
-      else if (fault % 5 === 2)
-        await guardOf(program)
-          .then((guard) => signalProcess(guard, "SIGKILL"))
-          .catch(() => {});
-      else if (fault % 5 === 3)
-        await deployServices(
-          here.db,
-          nodeService(`${COUNTER} // ${fault}`, { restart: { delay: "50ms", max: "50ms" } }, { JOURNAL: here.journal }),
-        );
-      else await here.db.query("update service set restarts_wanted = restarts_wanted + 1");
-      await until(() => written(here.journal).length > before + 3, LONG_MS);
-    }
-    assertOneAfterTheOther(t, here.journal);
-    t.deepEqual(await findViolations(here.db), []);
-  },
-);
