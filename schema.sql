@@ -1014,10 +1014,12 @@ CREATE INDEX notification_due ON public.notification USING btree (next_at) WHERE
 CREATE INDEX notification_ended ON public.notification USING btree (ended_at) WHERE (state = 'sent'::text);
 CREATE INDEX notification_state ON public.notification USING btree (state, id DESC);
 CREATE INDEX service_attempt_ended ON public.service_attempt USING btree (ended_at) WHERE (ended_at IS NOT NULL);
+CREATE INDEX service_attempt_of_version ON public.service_attempt USING btree (version_id);
 CREATE INDEX service_attempt_worker ON public.service_attempt USING btree (worker_id) WHERE (state = ANY (ARRAY['starting'::text, 'running'::text, 'draining'::text]));
 CREATE INDEX service_event_due ON public.service_event USING btree (due_at);
 CREATE INDEX service_lagging ON public.service USING btree (lagging_since) WHERE ((lagging_since IS NOT NULL) AND (NOT told_lagging));
 CREATE INDEX service_log_at ON public.service_log USING brin (at) WITH (pages_per_range='16', autosummarize='on');
+CREATE INDEX service_of_version ON public.service USING btree (version_id);
 CREATE INDEX service_progress_at ON public.service_progress USING brin (at) WITH (pages_per_range='16', autosummarize='on');
 CREATE INDEX service_version_bundle ON public.service_version USING btree (bundle_hash);
 CREATE INDEX service_waiting ON public.service USING btree (queue) WHERE (active AND (NOT paused) AND (attempt_id IS NULL));

@@ -33,9 +33,14 @@ for (const victim of ["datanode", "namenode"] as const) {
     const store = newStore();
     await store.write("before", text("x"));
     const part = randomBytes(1_000_000);
+    // The write may fail as soon as the process is gone, long before the next one is there.
+    let back: Promise<void> | undefined;
     const content = async function* (): Bytes {
       for (let i = 0; i < 40; i++) {
-        if (i === 10) await hdfs.killAndAwait(victim);
+        if (i === 10) {
+          back = hdfs.killAndAwait(victim);
+          await back;
+        }
         yield part;
       }
     };
@@ -43,6 +48,7 @@ for (const victim of ["datanode", "namenode"] as const) {
       () => null,
       (error: Error & { code?: string }) => error,
     );
+    await back;
     if (victim === "datanode") t.is(failure?.code, "LAKE_UNAVAILABLE", String(failure));
     const found = await store.stat("folder/file");
     t.is(found?.bytes ?? null, failure === null ? 40 * part.length : null);

@@ -158,16 +158,18 @@ test("the delay before a try is exponential and capped; full jitter draws it eve
     }),
     300,
   );
+  const tasks = cases.flatMap(({ delay, factor, max }, i) =>
+    (["none", "full"] as const).map((jitter) => ({
+      id: `${jitter}_${i}`,
+      retry: { retries: 1, delayMs: delay, factor, maxMs: max, jitter },
+    })),
+  );
+  await deploy(db, dagSpec("d", tasks));
   const delays = await db.query<{ none: number; full: number }>(
-    `select extract(epoch from retry_delay(jsonb_populate_record(null::task_def, d || '{"retry_jitter": "none"}'), n))::float8 * 1000 as "none",
-       extract(epoch from retry_delay(jsonb_populate_record(null::task_def, d || '{"retry_jitter": "full"}'), n))::float8 * 1000 as "full"
-     from unnest($1::jsonb[], $2::integer[]) with ordinality c (d, n, i) order by i`,
-    [
-      cases.map(({ delay, factor, max }) =>
-        JSON.stringify({ retry_delay_ms: delay, retry_factor: factor, retry_max_ms: max }),
-      ),
-      cases.map(({ failures }) => failures),
-    ],
+    `select extract(epoch from retry_delay(v.id, (2 * i - 2)::integer, n))::float8 * 1000 as "none",
+       extract(epoch from retry_delay(v.id, (2 * i - 1)::integer, n))::float8 * 1000 as "full"
+     from dag_version v, unnest($1::integer[]) with ordinality c (n, i) where v.dag_id = 'd' order by i`,
+    [cases.map(({ failures }) => failures)],
   );
   let share = 0;
   let drawn = 0;
