@@ -53,7 +53,7 @@ test.serial("every figure is the one of the feed, and the files lie in HDFS as d
   );
   t.is(report.split("\r\n").length, expected.agent_report.rows.length + 2);
   const { rows } = await platform.database.query<{ staged_path: string; sha256: string }>(
-    "select staged_path, sha256 from file_manifest where state = 'loaded' order by id",
+    "select staged_path, sha256 from file_manifest where state = 'loaded' order by file_id",
   );
   t.true(rows.length >= batches.length);
   const store = openStore(platform.config.lakeDir, { connection: (id) => platform.config.connections[id] as never });

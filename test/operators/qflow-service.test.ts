@@ -72,6 +72,19 @@ assert query.stopped`;
   t.deepEqual(await heard(script), [{ sign: true }, batch(1), batch(2)]);
 });
 
+test("a batch whose rows Spark counted twice is told with what it really has", async (t) => {
+  const script = `${QUERY}
+query = Query()
+drains = iter([False, False, False, True])
+Service.draining = property(lambda self: next(drains))
+Service().follow(query, every=0, rows_of={2: 1}.get)`;
+  const said = await heard(script);
+  t.deepEqual(
+    said.flatMap((one) => ("batch" in one && one.batch ? [one.batch.rows] : [])),
+    [5, 1],
+  );
+});
+
 test("what made a query fail ends the program", async (t) => {
   const script = `${QUERY}
 try:

@@ -52,10 +52,12 @@ class Service:
         event = {"type": "event", "dataset": dataset, "partition": partition, "rows": rows}
         self._say({key: value for key, value in event.items() if value is not None})
 
-    def follow(self, query, every=0.25):
+    def follow(self, query, every=0.25, rows_of=None):
         """Tells the progress of a Spark streaming query until it ends; ends it after the batch in hand when that is wanted.
 
-        Raises what made the query fail. A heartbeat is said only between batches: one that hangs is noticed.
+        `rows_of(batch)` = how many rows a batch really has, or None. Spark counts them as often as they are read: a `foreachBatch` that
+        uses its frame twice has twice as many. Raises what made the query fail. A heartbeat is said only between batches: one that hangs
+        is noticed.
         """
         self.ready()
         told, spoke, last = -1, time.monotonic(), None
@@ -64,7 +66,7 @@ class Service:
                 progress = as_dict(progress)
                 if progress["batchId"] > told and progress["numInputRows"] > 0:
                     told = progress["batchId"]
-                    self.progress(**of_spark(progress))
+                    self.progress(**of_spark(progress, rows_of(told) if rows_of else None))
                     spoke = time.monotonic()
             idle = not query.status["isTriggerActive"] or not query.status["isDataAvailable"]
             if idle and time.monotonic() - spoke >= 5:
@@ -94,20 +96,26 @@ def as_dict(progress):
     return progress if isinstance(progress, dict) else json.loads(progress.json)
 
 
-def of_spark(progress):
-    """The facts of a batch, from the progress of a Spark streaming query."""
+def of_spark(progress, rows=None):
+    """The facts of a batch, from the progress of a Spark streaming query. `rows` = how many it really has."""
     sources = [source for source in progress.get("sources", []) if source]
+    counted = progress["numInputRows"]
+    share = 1 if rows is None or counted == 0 else rows / counted
     facts = {
         "batch": progress["batchId"],
-        "rows": progress["numInputRows"],
+        "rows": counted if rows is None else rows,
         "batchMs": progress.get("batchDuration", progress.get("durationMs", {}).get("triggerExecution")),
-        "inputRowsPerSecond": progress.get("inputRowsPerSecond"),
-        "processedRowsPerSecond": progress.get("processedRowsPerSecond"),
+        "inputRowsPerSecond": scaled(progress.get("inputRowsPerSecond"), share),
+        "processedRowsPerSecond": scaled(progress.get("processedRowsPerSecond"), share),
         "eventTime": progress.get("eventTime", {}).get("max"),
         "lag": lag_of(sources),
         "offsets": {source["description"]: parsed(source.get("endOffset")) for source in sources},
     }
     return {key: value for key, value in facts.items() if value is not None and value == value}
+
+
+def scaled(rate, share):
+    return None if rate is None else rate * share
 
 
 def lag_of(sources):
