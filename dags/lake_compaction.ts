@@ -35,7 +35,8 @@ export default dag(
     maxActiveRuns: 1,
     params,
     owner: "data-platform",
-    tags: ["lake"],
+    // It goes with the stream, which is what makes small files.
+    tags: ["lake", "qcompany_stream"],
     doc: "Rewrites quiet partitions with many small files, switches readers at once, removes the old files after a grace period.",
   },
   (t) => {
