@@ -2,6 +2,7 @@
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config.ts";
+import { QflowError } from "../errors.ts";
 import { INSTANCE_MARKER } from "../processes/markers.ts";
 import { FTP_USER } from "./ftp-server.ts";
 import { type HomeState, portOf } from "./home.ts";
@@ -58,11 +59,20 @@ export function engineEnvironment(
   };
 }
 
-/** The lake; on HDFS with the host and port of the cluster, also where the setting leaves them out. */
+/**
+ * The lake; on HDFS with the host and port of the cluster, also where the setting leaves them out. Throws CONFIG_INVALID where there is no
+ * cluster yet whose address it could have.
+ */
 export function lakeOf({ lakeDir, connections }: Pick<Config, "lakeDir" | "connections">, state: HomeState): string {
   const [, folder] = /^hdfs:\/\/(\/.*)$/.exec(lakeDir) ?? [];
   if (folder === undefined) return lakeDir;
   const own = connections.hdfs_default;
+  if (!own && !state.ports.namenode) {
+    throw new QflowError("CONFIG_INVALID", `the lake is ${lakeDir}, and no HDFS has run in this QFLOW_HOME`, {
+      remedy:
+        "Stop what runs and start it again: HDFS comes with it. Or name a cluster of your own with QFLOW_CONN_HDFS_DEFAULT.",
+    });
+  }
   const authority = own ? `${own.host}:${own.port || DEFAULT_NAMENODE_PORT}` : `127.0.0.1:${portOf(state, "namenode")}`;
   return `hdfs://${authority}${folder}`;
 }

@@ -1,5 +1,6 @@
 import test from "ava";
 import { loadConfig } from "../../src/config.ts";
+import { lakeOf } from "../../src/engines/environment.ts";
 import { enginesFor, lakeEngines } from "../../src/engines/groups.ts";
 import { configurationXml } from "../../src/engines/hadoop.ts";
 import { hdfsSite } from "../../src/engines/hdfs.ts";
@@ -53,4 +54,14 @@ test("HDFS runs where the lake lies on it without a host, and is not replaced", 
   t.deepEqual(lakeEngines(loadConfig({ ...onHdfs, QFLOW_CONN_HDFS_DEFAULT: "hdfs://namenode:8020" })), []);
   t.deepEqual(lakeEngines(loadConfig({ QFLOW_LAKE: "hdfs://namenode:8020/lake" })), []);
   t.deepEqual(lakeEngines(loadConfig({})), []);
+});
+
+test("a lake on an HDFS that has never run is a mistake that says what to do; one on a cluster of its own has its address", (t) => {
+  const state = { id: "h", ports: {}, passwords: {} } as never;
+  const lakeDir = "hdfs:///lake";
+  const error = t.throws(() => lakeOf({ lakeDir, connections: {} }, state)) as { code?: string; remedy?: string };
+  t.is(error.code, "CONFIG_INVALID");
+  t.regex(error.remedy ?? "", /QFLOW_CONN_HDFS_DEFAULT/);
+  const { connections } = loadConfig({ QFLOW_CONN_HDFS_DEFAULT: "hdfs://me@cluster:9000" });
+  t.is(lakeOf({ lakeDir, connections }, state), "hdfs://cluster:9000/lake");
 });
