@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import { generateFeed } from "../../src/feed/index.ts";
 import { openStore } from "../../src/lake/index.ts";
-import { createRun } from "../../src/metadata/runs.ts";
+import { createRun, unpauseDag } from "../../src/metadata/runs.ts";
 import { listRuns } from "../../src/metadata/views/run-views.ts";
 import { expectedAnswers } from "../support/expected-answers.ts";
 import { lakeAnswers } from "../support/lake-answers.ts";
@@ -84,6 +84,7 @@ test.serial("a reader that counts again and again sees one number while the tabl
       reads++;
     }
   });
+  await unpauseDag(platform.database, "lake_compaction");
   for (const runId of ["switch and settle", "finish"]) {
     await createRun(platform.database, { dagId: "lake_compaction", runId, conf, by: "test" });
     t.is(await ended(runId), "success");
