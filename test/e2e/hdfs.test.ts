@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import { generateFeed } from "../../src/feed/index.ts";
-import { openStore } from "../../src/lake/index.ts";
+import { type FileStore, openStore } from "../../src/lake/index.ts";
 import { createRun, unpauseDag } from "../../src/metadata/runs.ts";
 import { listRuns } from "../../src/metadata/views/run-views.ts";
 import { expectedAnswers } from "../support/expected-answers.ts";
@@ -56,7 +56,7 @@ test.serial("every figure is the one of the feed, and the files lie in HDFS as d
     "select staged_path, sha256 from file_manifest where state = 'loaded' order by file_id",
   );
   t.true(rows.length >= batches.length);
-  const store = openStore(platform.config.lakeDir, { connection: (id) => platform.config.connections[id] as never });
+  const store = lake();
   for (const { staged_path, sha256 } of rows) {
     t.true(staged_path.startsWith(`${platform.config.lakeDir}/staging/`), staged_path);
     t.is(await store.sha256(staged_path.slice(platform.config.lakeDir.length + 1)), sha256);
@@ -73,7 +73,8 @@ test.serial("a reader that counts again and again sees one number while the tabl
     await run(`insert overwrite ${FACT} select /*+ repartition(${FILES}) */ * from conformed.copied`);
     await run("drop table conformed.copied");
   });
-  const conf = { quietMinutes: 0, graceMinutes: 0, minFiles: 2 };
+  // A query of the reader must not take longer than the grace: that is what it is for.
+  const conf = { quietMinutes: 0, graceMinutes: 0.5, minFiles: 2 };
   const seen = new Set<string>();
   let reads = 0;
   let running = true;
@@ -85,9 +86,12 @@ test.serial("a reader that counts again and again sees one number while the tabl
     }
   });
   await unpauseDag(platform.database, "lake_compaction");
-  for (const runId of ["switch and settle", "finish"]) {
-    await createRun(platform.database, { dagId: "lake_compaction", runId, conf, by: "test" });
-    t.is(await ended(runId), "success");
+  // One run switches; those after a grace settle, and after another one finish.
+  let inHand = Number.POSITIVE_INFINITY;
+  for (let n = 1; inHand > 0; n++) {
+    await createRun(platform.database, { dagId: "lake_compaction", runId: `by hand ${n}`, conf, by: "test" });
+    t.is(await ended(`by hand ${n}`), "success");
+    inHand = (await lake().list(`compaction/${FACT}`)).length;
   }
   running = false;
   await reader;
@@ -104,6 +108,10 @@ test.serial("a reader that counts again and again sees one number while the tabl
   t.true(Number(rows[0]?.[1]) > DAYS);
   t.is(String(rows[0]?.[2]), String(DAYS));
 });
+
+function lake(): FileStore {
+  return openStore(platform.config.lakeDir, { connection: (id) => platform.config.connections[id] as never });
+}
 
 async function ended(runId: string): Promise<string> {
   for (;;) {
