@@ -45,7 +45,7 @@ function InsightBody({ insight }: { insight: Insight }) {
   if (insight.rows.length === 0) {
     return (
       <Empty title="Nothing to show yet">
-        {insight.dataset} is empty. It is written after the first batch of sales has been loaded.
+        {insight.dataset} is empty. It fills when the DAG that writes it has run.
       </Empty>
     );
   }
