@@ -80,7 +80,7 @@ Service.draining = property(lambda self: next(drains))
 Service().follow(query, every=0, rows_of={2: 1}.get)`;
   const said = await heard(script);
   t.deepEqual(
-    said.flatMap((one) => ("batch" in one && one.batch ? [one.batch.rows] : [])),
+    said.flatMap((one) => (one !== null && "batch" in one && one.batch ? [one.batch.rows] : [])),
     [5, 1],
   );
 });
