@@ -21,29 +21,12 @@ import {
   waitingPartitions,
 } from "../metadata/partition-runs.ts";
 import { insertRun, startRuns } from "../metadata/runs.ts";
-import { isTransient } from "../metadata/transient.ts";
 import { holds, planDatasetRuns } from "./dataset-plan.ts";
-
-/** What a look at waiting events did. */
-export interface DatasetReport {
-  readonly created: number;
-  /** DAGs for which no run could be made; their events keep waiting. */
-  readonly refused: readonly { readonly dagId: string; readonly error: unknown }[];
-}
+import { createForEach, type EachDagReport } from "./each-dag.ts";
 
 /** Creates what waiting events ask for. A DAG that cannot be served does not hold up the others. */
-export async function createDatasetRuns(database: Database): Promise<DatasetReport> {
-  let created = 0;
-  const refused: { dagId: string; error: unknown }[] = [];
-  for (const dagId of await waitingConsumers(database)) {
-    try {
-      created += await database.transaction((sql) => createFor(sql, dagId));
-    } catch (error) {
-      if (isTransient(error)) throw error;
-      refused.push({ dagId, error });
-    }
-  }
-  return { created, refused };
+export async function createDatasetRuns(database: Database): Promise<EachDagReport> {
+  return createForEach(database, await waitingConsumers(database), createFor);
 }
 
 async function createFor(sql: Sql, dagId: string): Promise<number> {

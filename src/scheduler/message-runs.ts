@@ -16,32 +16,16 @@ import { insertRun, startRuns } from "../metadata/runs.ts";
 import { withSavepoint } from "../metadata/savepoint.ts";
 import { isTransient } from "../metadata/transient.ts";
 import { contentOf, textOf } from "../operators/clients/json-text.ts";
+import { createForEach, type EachDagReport } from "./each-dag.ts";
 
 /** Runs that are made of one DAG in one transaction. */
 const BATCH = 100;
 /** A message of which no run could be made so often is dead. */
 const TRIES = 3;
 
-/** What a look did. */
-export interface MessageReport {
-  readonly created: number;
-  /** DAGs for which no run could be made; their messages keep waiting. */
-  readonly refused: readonly { readonly dagId: string; readonly error: unknown }[];
-}
-
 /** Creates what waiting messages ask for. A DAG that cannot be served does not hold up the others. */
-export async function createMessageRuns(database: Database): Promise<MessageReport> {
-  let created = 0;
-  const refused: { dagId: string; error: unknown }[] = [];
-  for (const dagId of await messageDags(database)) {
-    try {
-      created += await database.transaction((sql) => createFor(sql, dagId));
-    } catch (error) {
-      if (isTransient(error)) throw error;
-      refused.push({ dagId, error });
-    }
-  }
-  return { created, refused };
+export async function createMessageRuns(database: Database): Promise<EachDagReport> {
+  return createForEach(database, await messageDags(database), createFor);
 }
 
 async function createFor(sql: Sql, dagId: string): Promise<number> {
