@@ -1,6 +1,6 @@
 /** `npm test`: every check and every test, engines included. Ends with `N passed, N failed`; a failed check counts as one. */
 import { loadConfig } from "../src/config.ts";
-import { installEngines } from "../src/engines/index.ts";
+import { ENGINE_NAMES, installFor, progressOn } from "../src/engines/index.ts";
 import { buildUi, runStep, staticSteps } from "./steps.ts";
 import { runTests, type Tally } from "./tests.ts";
 
@@ -14,7 +14,8 @@ function add(tally: Tally): void {
 for (const step of [...staticSteps(), buildUi()]) {
   add((await runStep(step)) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
 }
-await installEngines(loadConfig(process.env));
+// Everything at once: a download inside a test would count against that test's time.
+await installFor(loadConfig(process.env), ENGINE_NAMES, progressOn(process.stderr));
 add(
   await runTests({
     name: "tests on the database",
