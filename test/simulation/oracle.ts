@@ -2,6 +2,7 @@
 
 import { listRuns } from "../../src/dag/timetable.ts";
 import type { Database } from "../../src/metadata/database.ts";
+import { wrongTeardowns } from "./teardowns.ts";
 import { expectedEnd, type Piece, type Workload } from "./workload.ts";
 
 /** Whether nothing runs and nothing waits: no open run, no due tick, no event that a consumer has not had. */
@@ -48,6 +49,7 @@ export async function findWrongEnds(
   for (const piece of workload.pieces.values()) {
     // Which events came before a wait is told by the clock.
     if (piece.spec.dagId !== "waiter" || !isSkewed) problems.push(...(await wrongStates(database, piece, workload)));
+    problems.push(...(await wrongTeardowns(database, piece, workload)));
     if (piece.spec.dagId === "clock" || piece.spec.dagId === "follower")
       problems.push(...(await wrongTicks(database, piece)));
   }
@@ -96,7 +98,7 @@ async function wrongStates(database: Database, piece: Piece, { declared }: Workl
   const expected = expectedEnd(piece);
   const runs = await database.query<{ id: string; run_id: string; state: string }>(
     `select id::text, run_id, state from dag_run r where dag_id = $1 and not exists (
-       select from task_event e where e.dag_run_id = r.id and e.reason = 'cancelled')
+       select from task_event e where e.dag_run_id = r.id and e.reason in ('cancelled', 'the run timed out'))
      and not exists (select from task_attempt a where a.dag_run_id = r.id and a.revoked = 'cancelled')`,
     [piece.spec.dagId],
   );

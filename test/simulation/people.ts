@@ -63,8 +63,8 @@ async function deed(cast: Cast, database: Database, isFirst: boolean): Promise<u
   if (choice < 0.5)
     return clearTasks(database, { dagId, runId, ...(random.chance(0.5) ? { states: ["failed"] } : {}) });
   if (choice < 0.6) return clearTasks(database, { dagId, runId, tasks: [{ taskId: anyTask(cast, dagId) }] });
-  if (choice < 0.68) return cancelRun(database, dagId, runId);
-  if (choice < 0.73) return cancelTask(database, { dagId, runId }, { taskId: anyTask(cast, dagId) });
+  if (choice < 0.68) return cancel(cast, database, { dagId, runId });
+  if (choice < 0.73) return cancelOne(cast, database, { dagId, runId });
   if (choice < 0.8) return declare(cast, database, { dagId, runId });
   if (choice < 0.88 && hasBackfills(cast)) return backfill(cast, database);
   if (choice < 0.94) return pauseDag(database, dagId);
@@ -75,8 +75,24 @@ function anyTask({ random, workload }: Cast, dagId: string): string {
   return random.pick(workload.pieces.get(dagId)?.spec.tasks ?? []).taskId;
 }
 
+interface RunName {
+  readonly dagId: string;
+  readonly runId: string;
+}
+
+async function cancel({ workload }: Cast, database: Database, { dagId, runId }: RunName): Promise<unknown> {
+  const run = `${dagId}/${runId}`;
+  workload.cancels.set(run, (workload.cancels.get(run) ?? 0) + 1);
+  return cancelRun(database, dagId, runId);
+}
+
+async function cancelOne(cast: Cast, database: Database, run: RunName): Promise<unknown> {
+  cast.workload.meddledWith.add(`${run.dagId}/${run.runId}`);
+  return cancelTask(database, run, { taskId: anyTask(cast, run.dagId) });
+}
+
 /** How it ends is not what the workload says from here on. */
-async function declare(cast: Cast, database: Database, run: { dagId: string; runId: string }): Promise<void> {
+async function declare(cast: Cast, database: Database, run: RunName): Promise<void> {
   const { random, workload } = cast;
   const tasks = [{ taskId: anyTask(cast, run.dagId) }];
   workload.declared.add(`${run.dagId}/${run.runId}`);

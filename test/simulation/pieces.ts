@@ -3,6 +3,7 @@ import { type DagSpec, TRIGGER_RULES, type TriggerRule } from "../../src/dag/spe
 import { EARLY_RULES } from "../../src/dag/trigger-rules.ts";
 import { dagSpec, type TaskGiven } from "../metadata/fixtures.ts";
 import type { Random } from "./random.ts";
+import { Setups } from "./setups.ts";
 import { randomWait, waiterPiece } from "./waiting.ts";
 import type { Behaviour, Piece } from "./workload.ts";
 
@@ -30,10 +31,12 @@ function randomPiece(dagId: string, random: Random, base: Date): Piece {
   const density = random.pick([0.05, 0.15, 0.3, 0.5]);
   const narrow = random.pick([0.2, 0.5, 1]);
   const waits = random.pick([0, 0, 0.3]);
+  const setups = new Setups(random);
   for (let i = 0; i < size; i++) {
     const id = `t${i}`;
     const upstream = tasks.filter(() => random.chance(density)).map((task) => task.id);
-    tasks.push(randomTask(id, { upstream, behaviours, random, base, rules, decides, narrow, waits }));
+    const role = setups.next(id, size - 1 - i);
+    tasks.push(randomTask(id, { upstream, role, behaviours, random, base, rules, decides, narrow, waits }));
   }
   const branches = tasks.filter(({ kind }) => kind === "branch");
   for (const branch of branches) {
@@ -52,6 +55,7 @@ function randomLimits(random: Random): Partial<DagSpec> {
   return {
     maxActiveRuns: 1 + random.int(3),
     maxActiveTasks: 2 + random.int(6),
+    ...(random.chance(0.1) ? { timeoutMs: 5_000 + random.int(30_000) } : {}),
     ...(random.chance(0.2) ? { concurrency: { key: "runs", limit: 1 + random.int(2) } } : {}),
     ...(random.chance(0.3)
       ? { notify: [{ on: ["taskFailed", "taskRetry", "runFailed", "runSucceeded"], to: ["ops"] }] }
@@ -64,6 +68,8 @@ function randomLimits(random: Random): Partial<DagSpec> {
 
 interface TaskChoice {
   upstream: string[];
+  /** What it is for, where it is not work. */
+  role: Partial<TaskGiven> | null;
   behaviours: Map<string, Behaviour>;
   random: Random;
   base: Date;
@@ -88,6 +94,10 @@ function randomTask(id: string, choice: TaskChoice): TaskGiven {
     ...(random.chance(0.2) ? { kind: "operator" as const, operator: { name: "noop", config: {} } } : {}),
     priority: random.int(3),
   };
+  if (choice.role !== null) {
+    const above = [...new Set([...upstream, ...(choice.role.upstream ?? [])])];
+    return { ...common, ...ordinary(id, choice), ...choice.role, upstream: above };
+  }
   const mapped = randomMap(common, choice);
   if (mapped) return mapped;
   if (random.chance(waits)) {

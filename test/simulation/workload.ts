@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskContext } from "../../src/dag/operator.ts";
 import { Fail, Skip } from "../../src/dag/signals.ts";
-import type { DagSpec, Json } from "../../src/dag/spec.ts";
+import type { DagSpec, Json, TaskSpec } from "../../src/dag/spec.ts";
 import { decide, runState } from "../../src/dag/trigger-rules.ts";
 import { randomPieces } from "./pieces.ts";
 import { fractionOf, type Random } from "./random.ts";
@@ -33,6 +33,10 @@ export class Workload {
   readonly pieces: ReadonlyMap<string, Piece>;
   /** Runs of which somebody said how they ended, by DAG and run id. */
   readonly declared = new Set<string>();
+  /** Runs of which somebody cancelled a single task, by DAG and run id. */
+  readonly meddledWith = new Set<string>();
+  /** How often somebody asked a run to end, by DAG and run id. */
+  readonly cancels = new Map<string, number>();
   /** How often each notification was taken by its channel, by its id. */
   readonly delivered = new Map<number, number>();
   readonly seed: number;
@@ -115,6 +119,7 @@ export function expectedEnd({ spec, behaviours }: Piece): { states: Record<strin
       skipped: count("skipped"),
       upstream_failed: count("upstream_failed"),
       skip_requested: skipped.has(task.taskId),
+      setups: setupsOf(task, spec, states),
     });
     if (decision !== "run") {
       states.set(task.taskId, [decision]);
@@ -126,11 +131,26 @@ export function expectedEnd({ spec, behaviours }: Piece): { states: Record<strin
     sizes.set(task.taskId, behaviour.kind === "list" ? behaviour.size : items);
     for (const id of skippedBy(task.taskId, behaviour, spec)) skipped.add(id);
   }
-  const leaves = spec.tasks.filter((task) => task.downstream.length === 0);
+  const counting = spec.tasks.filter(({ onFailure }) => onFailure !== "ignore");
+  const above = new Set(counting.flatMap(({ upstream }) => upstream));
+  const leaves = counting.filter(({ taskId }) => !above.has(taskId));
   return { states: Object.fromEntries(states), run: runState(leaves.flatMap((leaf) => states.get(leaf.taskId) ?? [])) };
 }
 
-function endOf(behaviour: Behaviour): string {
+/** How the setups directly above a task have ended. */
+export function setupsOf(
+  task: TaskSpec,
+  { tasks }: DagSpec,
+  states: ReadonlyMap<string, readonly string[]>,
+): { total: number; success: number; skipped: number } {
+  const setups = tasks.filter(({ role, taskId }) => role === "setup" && task.upstream.includes(taskId));
+  const ended = setups.flatMap(({ taskId }) => states.get(taskId) ?? []);
+  const count = (state: string) => ended.filter((other) => other === state).length;
+  return { total: ended.length, success: count("success"), skipped: count("skipped") };
+}
+
+/** The state in which a task ends that was not kept from running. */
+export function endOf(behaviour: Behaviour): string {
   if ("end" in behaviour) return behaviour.end;
   const { kind } = behaviour;
   if (kind === "fail" || kind === "slow") return "failed";
