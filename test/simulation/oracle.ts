@@ -97,7 +97,7 @@ async function wrongOutbox(database: Database, { delivered }: Workload): Promise
 async function wrongStates(database: Database, piece: Piece, { declared }: Workload): Promise<string[]> {
   const expected = expectedEnd(piece);
   const runs = await database.query<{ id: string; run_id: string; state: string }>(
-    `select id::text, run_id, state from dag_run r where dag_id = $1 and not exists (
+    `select id::text, run_id, state from dag_run r where dag_id = $1 and cancel_requested_at is null and not exists (
        select from task_event e where e.dag_run_id = r.id and e.reason in ('cancelled', 'the run timed out'))
      and not exists (select from task_attempt a where a.dag_run_id = r.id and a.revoked = 'cancelled')`,
     [piece.spec.dagId],
