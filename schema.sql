@@ -166,6 +166,12 @@ create table catalog_declared (
   constraint catalog_declared_pkey PRIMARY KEY (dag_id)
 );
 
+create table catalog_declared_service (
+  service_id text not null,
+  version text not null,
+  constraint catalog_declared_service_pkey PRIMARY KEY (service_id)
+);
+
 create table catalog_edge (
   source bigint not null,
   target bigint not null,
@@ -174,12 +180,23 @@ create table catalog_edge (
   constraint catalog_edge_pkey PRIMARY KEY (source, target)
 );
 
+create table catalog_field (
+  dataset text not null,
+  name text not null,
+  type text not null,
+  service_id text not null,
+  first_seen_at timestamp with time zone not null default now(),
+  last_seen_at timestamp with time zone not null default now(),
+  constraint catalog_field_pkey PRIMARY KEY (dataset, name, type)
+);
+
 create table catalog_job (
   job_id bigint not null default nextval('catalog_node_seq'::regclass),
   namespace text not null,
   name text not null,
   dag_id text,
   task_id text,
+  service_id text,
   constraint catalog_job_namespace_name_key UNIQUE (namespace, name),
   constraint catalog_job_pkey PRIMARY KEY (job_id)
 );
@@ -988,6 +1005,7 @@ CREATE INDEX dag_run_timeout ON public.dag_run USING btree (timeout_at) WHERE ((
 CREATE INDEX dag_run_version ON public.dag_run USING btree (version_id);
 CREATE INDEX dag_version_bundle ON public.dag_version USING btree (bundle_hash);
 CREATE INDEX dataset_event_at ON public.dataset_event USING brin (at) WITH (pages_per_range='16', autosummarize='on');
+CREATE INDEX dataset_event_outside ON public.dataset_event USING btree (dataset, id) WHERE (task_instance_id IS NULL);
 CREATE INDEX dataset_event_waiting ON public.dataset_event USING btree (dataset, id);
 CREATE INDEX dataset_waiting_event ON public.dataset_waiting USING btree (event_id);
 CREATE INDEX dataset_waiting_partition ON public.dataset_waiting USING btree (dag_id, partition, event_id);
@@ -1050,6 +1068,7 @@ CREATE INDEX task_wait_key ON public.task_wait USING btree (kind, key);
 CREATE INDEX worker_ended ON public.worker USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX worker_live ON public.worker USING btree (host_id) WHERE (state = ANY (ARRAY['active'::text, 'draining'::text]));
 CREATE INDEX xcom_blob_use ON public.xcom USING btree (blob_hash) WHERE (blob_hash IS NOT NULL);
+CREATE UNIQUE INDEX catalog_job_service ON public.catalog_job USING btree (service_id) WHERE (service_id IS NOT NULL);
 CREATE UNIQUE INDEX catalog_job_task ON public.catalog_job USING btree (dag_id, task_id) WHERE (dag_id IS NOT NULL);
 CREATE UNIQUE INDEX dag_run_tick ON public.dag_run USING btree (dag_id, logical_date) WHERE (kind = 'scheduled'::text);
 CREATE UNIQUE INDEX dead_message_once ON public.dead_message USING btree (dag_id, COALESCE(task_id, ''::text), topic, partition, message_offset, sha256) NULLS NOT DISTINCT;

@@ -1,6 +1,6 @@
 import { dag, once, onDatasets, service } from "qflow";
 import { hiveDdl, sparkStream, sparkSubmit } from "qflow/operators";
-import { appEvents } from "./qcompany/datasets.ts";
+import { appEvents, appTopic, deadLetters } from "./qcompany/datasets.ts";
 import { HIVE_CONNECTION, ON_SPARK, PATIENT } from "./qcompany/feed.ts";
 import { STREAM_REPORTS, STREAM_TABLES } from "./qcompany/stream-tables.ts";
 import { DATABASES } from "./qcompany/tables.ts";
@@ -13,7 +13,8 @@ export const events = service(
   {
     ...COMMON,
     doc: "Events of the app: Kafka topic app-events to standardized.app_events, each exactly once; what is none to standardized.dead_letters.",
-    emits: [appEvents],
+    reads: [appTopic],
+    emits: [appEvents, deadLetters],
     emitEvery: "1m",
     maxLag: { records: 500_000, for: "10m" },
     // A first start has Spark, the metastore and the topic to wait for, and the batch after a pause is a large one.
@@ -83,7 +84,11 @@ export const replay = dag(
     const landed = t.task(
       "replay",
       sparkSubmit<{ landed: number; hours: string[] }>({ application: "jobs/stream_replay.py", session: "warm" }),
-      { ...ON_SPARK, doc: "What became an event is noted in standardized.dead_letters_replayed." },
+      {
+        ...ON_SPARK,
+        reads: [deadLetters],
+        doc: "What became an event is noted in standardized.dead_letters_replayed.",
+      },
     );
     t.task("publish", { in: { landed }, emits: [appEvents], doc: "Tells who waits for events." }, ({ landed }, ctx) => {
       for (const hour of landed.hours) ctx.emit(appEvents.id, { partition: hour });

@@ -16,3 +16,11 @@ export const appEvents = dataset("standardized.app_events", {
   description: "Events of the app, one row a message, by hour",
   owner: OWNER,
 });
+export const appTopic = dataset("kafka.app-events", {
+  description: "Events as the app sends them, JSON; fields come and go without warning",
+  owner: OWNER,
+});
+export const deadLetters = dataset("standardized.dead_letters", {
+  description: "Messages of the app that are no events, with the reason",
+  owner: OWNER,
+});

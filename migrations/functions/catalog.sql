@@ -32,3 +32,29 @@ language sql stable as $$
   select s.columns from catalog_schema s where s.dataset_id = p_dataset_id
    order by array_position(array['hive', 'output', 'input'], s.source), s.last_seen_at desc, s.digest limit 1
 $$;
+
+-- The newest events that services announced of a dataset, at most p_limit.
+create function catalog_service_writes(p_dataset text, p_limit integer)
+returns table (service_id text, attempt_number integer, at timestamptz, row_count bigint)
+language sql stable as $$
+  select a.service_id, a.number, e.at, nullif(e.extra ->> 'rows', '0')::bigint
+  from dataset_event e join service_attempt a on a.attempt_id = e.attempt_id
+  where e.dataset = p_dataset and e.task_instance_id is null
+  order by e.id desc limit p_limit
+$$;
+
+-- Every schema that a dataset had, oldest first: its columns as the best source saw them (see catalog_columns), and what services told
+-- of fields that no column holds, each time what was new.
+create function catalog_schemas(p_dataset_id bigint)
+returns table (at timestamptz, kind text, columns jsonb)
+language sql stable as $$
+  select s.first_seen_at, 'columns', s.columns from catalog_schema s
+   where s.dataset_id = p_dataset_id and s.source = (
+     select b.source from catalog_schema b where b.dataset_id = p_dataset_id
+      order by array_position(array['hive', 'output', 'input'], b.source) limit 1)
+  union all
+  select f.first_seen_at, 'fields', jsonb_agg(jsonb_build_object('name', f.name, 'type', f.type) order by f.name, f.type)
+    from catalog_dataset d join catalog_field f on f.dataset = d.name where d.dataset_id = p_dataset_id
+   group by f.first_seen_at
+  order by 1, 2
+$$;

@@ -109,8 +109,19 @@ begin
   where attempt_id = p_attempt;
   perform note_lag(a.service_id, spec -> 'maxLag', (newest ->> 'lag')::bigint);
   perform announce_service_events(a.service_id, p_attempt, interval_of(spec -> 'emitEveryMs'), p_report -> 'events');
+  perform note_fields(a.service_id, p_report -> 'fields');
   return true;
 end
+$$;
+
+-- Keeps which fields documents of a dataset had. Names come from whoever sends documents: there is an end to how many are kept.
+create function note_fields(p_service text, p_fields jsonb) returns void language sql as $$
+  insert into catalog_field as c (dataset, name, type, service_id)
+  select f.dataset, f.name, f.type, p_service from jsonb_to_recordset(p_fields) f (dataset text, name text, type text)
+  where (select count(*) from catalog_field k where k.dataset = f.dataset) < 1000 -- guard: catalog-fields-bounded
+    or exists (select from catalog_field k where (k.dataset, k.name, k.type) = (f.dataset, f.name, f.type))
+  order by 1, 2, 3
+  on conflict (dataset, name, type) do update set last_seen_at = now() where c.last_seen_at < now() - interval '1 hour'
 $$;
 
 -- Since when a service is too far behind. What is over is told where it was told that it began.

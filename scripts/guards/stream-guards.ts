@@ -32,6 +32,13 @@ export const STREAM_GUARDS: readonly Guard[] = [
     tests: ["test/metadata/services.test.ts"],
   },
   {
+    name: "catalog-fields-bounded",
+    file: "migrations/functions/services.sql",
+    text: "(select count(*) from catalog_field k where k.dataset = f.dataset) < 1000",
+    without: "true",
+    tests: ["test/metadata/catalog-services.test.ts"],
+  },
+  {
     name: "service-rescue",
     file: "migrations/functions/services.sql",
     text: " and w.state in ('ended', 'lost')",

@@ -4,10 +4,12 @@ import { QflowError } from "../errors.ts";
 import {
   type DatasetDetailRows,
   type DatasetRow,
+  type ServiceWriteRow,
   searchDatasets,
   showDataset,
   type WriterRow,
 } from "../metadata/catalog.ts";
+import { schemaHistory } from "../metadata/catalog-schemas.ts";
 import { columnLineageOf, lineageOf } from "../metadata/lineage-graph.ts";
 import { type FileRow, listFiles } from "../metadata/views/file-view.ts";
 import { iso, isoOrNull } from "./airflow/shape.ts";
@@ -20,6 +22,7 @@ import {
   datasetDetails,
   datasetPage,
   datasetSample,
+  datasetSchemas,
   type FeedFile,
   FILE_STATES,
   type Freshness,
@@ -68,9 +71,14 @@ function summaryShape(row: DatasetRow): DatasetSummary {
     has_pii: row.has_pii,
     freshness: freshness(row),
     last_writer: row.last_writer === null ? null : runRef(row.last_writer),
+    last_service_write: row.last_service_write === null ? null : serviceWrite(row.last_service_write),
     upstream_count: row.upstream_count,
     downstream_count: row.downstream_count,
   };
+}
+
+function serviceWrite({ row_count: rows, ...write }: ServiceWriteRow): DatasetSummary["last_service_write"] {
+  return { ...write, at: iso(write.at), rows };
 }
 
 function accessShape(row: WriterRow): DatasetAccess {
@@ -89,6 +97,8 @@ function detailsShape(row: DatasetDetailRows): DatasetDetails {
     downstream: row.downstream,
     producers: row.producers,
     consumers: row.consumers,
+    producing_services: row.producing_services,
+    consuming_services: row.consuming_services,
     writes: row.writes.map(accessShape),
   };
 }
@@ -118,6 +128,26 @@ const dataset = route({
   summary: "One dataset, by its name or by another name of it.",
   response: datasetDetails,
   handle: async ({ api, params }) => detailsShape(await showDataset(api.database, params.id)),
+});
+
+const schemas = route({
+  method: "get",
+  path: "/api/catalog/datasets/:id/schemas",
+  guard: "viewer",
+  summary: "How the schema of a dataset has changed: its columns, and fields of documents that no column holds.",
+  response: datasetSchemas,
+  handle: async ({ api, params }) => {
+    const { dataset_id: datasetId } = await showDataset(api.database, params.id);
+    const { versions, fields } = await schemaHistory(api.database, datasetId);
+    return {
+      versions: versions.map((one) => ({ ...one, at: iso(one.at) })).reverse(),
+      fields: fields.map((one) => ({
+        ...one,
+        first_seen_at: iso(one.first_seen_at),
+        last_seen_at: iso(one.last_seen_at),
+      })),
+    };
+  },
 });
 
 const direction = z.enum(["both", "upstream", "downstream"]).default("both");
@@ -254,4 +284,4 @@ const sample = route({
 });
 
 /** The catalog. */
-export const catalogRoutes = [datasets, dataset, sample, lineage, columns, files];
+export const catalogRoutes = [datasets, dataset, schemas, sample, lineage, columns, files];

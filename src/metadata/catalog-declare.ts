@@ -1,72 +1,109 @@
-/** Takes what DAGs declare (datasets, reads, emits) into the catalog, whenever a DAG has a new version. */
+/** Takes what DAGs and services declare (datasets, reads, emits) into the catalog, whenever one of them has a new version. */
+import type { ServiceSpec } from "../dag/service-spec.ts";
 import type { DagSpec, DatasetSpec } from "../dag/spec.ts";
-import { ensureDatasets, ensureJob, taskJob } from "./catalog-nodes.ts";
+import { ensureDatasets, ensureJob, type JobIdentity, serviceJob, taskJob } from "./catalog-nodes.ts";
 import type { Database, Sql } from "./database.ts";
 
 /** Key of the advisory lock that lets one writer of declarations at a time through. */
 const LOCK_KEY = 7_101_021;
 
-/** Brings declared edges up to the newest version of every active DAG. Returns the DAGs that changed. Cheap when none did. */
+/** Brings declared edges up to the newest version of every active DAG and service. Returns the ids of those that changed. Cheap when none did. */
 export async function syncDeclarations(db: Database): Promise<string[]> {
-  const stale = await staleDags(db);
+  const stale = await staleOnes(db);
   if (stale.length === 0) return [];
   return db.transaction(async (sql) => {
     await sql.query("select pg_advisory_xact_lock($1)", [LOCK_KEY]);
-    const changed = await staleDags(sql);
-    for (const one of changed) await declare(sql, one);
-    return changed.map((one) => one.dag_id);
+    const changed = await staleOnes(sql);
+    for (const one of changed) await redeclare(sql, one);
+    return changed.map((one) => one.id);
   });
 }
 
-interface StaleDag {
-  readonly dag_id: string;
-  /** Version id, or `gone`. */
-  readonly version: string;
-  readonly spec: DagSpec | null;
-}
+/** Something whose edges are those of another version than its newest; no spec = it is gone. */
+type Stale = { readonly id: string; readonly version: string } & (
+  | { readonly kind: "dag"; readonly spec: DagSpec | null }
+  | { readonly kind: "service"; readonly spec: ServiceSpec | null }
+);
 
-async function staleDags(sql: Sql): Promise<StaleDag[]> {
-  const found = await sql.query<StaleDag>(
-    `select d.dag_id, case when d.active then d.version_id::text else 'gone' end as version,
+async function staleOnes(sql: Sql): Promise<Stale[]> {
+  const found = await sql.query<Stale>(
+    `select 'dag' as kind, d.dag_id as id, case when d.active then d.version_id::text else 'gone' end as version,
        case when d.active then v.spec end as spec
      from dag d join dag_version v on v.id = d.version_id left join catalog_declared c on c.dag_id = d.dag_id
      where c.version is distinct from case when d.active then d.version_id::text else 'gone' end
-     order by d.dag_id`,
+     union all
+     select 'service', s.service_id, case when s.active then s.version_id::text else 'gone' end, case when s.active then v.spec end
+     from service s join service_version v on v.id = s.version_id left join catalog_declared_service c on c.service_id = s.service_id
+     where c.version is distinct from case when s.active then s.version_id::text else 'gone' end
+     order by 1, 2`,
   );
   return found.rows;
 }
 
-async function declare(sql: Sql, dag: StaleDag): Promise<void> {
+/** What differs between DAGs and services: where their jobs are found, and where is kept what was declared. */
+const PLACES = {
+  dag: { owner: "dag_id", kept: "catalog_declared" },
+  service: { owner: "service_id", kept: "catalog_declared_service" },
+} as const;
+
+async function redeclare(sql: Sql, one: Stale): Promise<void> {
+  const { owner, kept } = PLACES[one.kind];
   // Edges that only an older version declared, and no run was seen doing, go.
   await sql.query(
     `update catalog_edge e set declared = false from catalog_job j
-     where j.dag_id = $1 and e.declared and (e.source = j.job_id or e.target = j.job_id)`,
-    [dag.dag_id],
+     where j.${owner} = $1 and e.declared and (e.source = j.job_id or e.target = j.job_id)`,
+    [one.id],
   );
-  if (dag.spec) await declareTasks(sql, dag.spec);
+  const declaration = declarationOf(one);
+  if (declaration) await declare(sql, declaration);
   await sql.query(
     `delete from catalog_edge e using catalog_job j
-     where j.dag_id = $1 and not e.declared and e.observed_at is null and (e.source = j.job_id or e.target = j.job_id)`,
-    [dag.dag_id],
+     where j.${owner} = $1 and not e.declared and e.observed_at is null and (e.source = j.job_id or e.target = j.job_id)`,
+    [one.id],
   );
   await sql.query(
-    `insert into catalog_declared (dag_id, version) values ($1, $2) on conflict (dag_id) do update set version = excluded.version`,
-    [dag.dag_id, dag.version],
+    `insert into ${kept} (${owner}, version) values ($1, $2) on conflict (${owner}) do update set version = excluded.version`,
+    [one.id, one.version],
   );
 }
 
-async function declareTasks(sql: Sql, spec: DagSpec): Promise<void> {
-  const tasks = spec.tasks.filter((task) => task.reads.length + task.emits.length > 0);
+/** A job with the datasets that it reads and writes. */
+interface DeclaredJob {
+  readonly job: JobIdentity;
+  readonly reads: readonly string[];
+  readonly emits: readonly string[];
+}
+
+interface Declaration {
+  readonly jobs: readonly DeclaredJob[];
+  readonly datasets: readonly DatasetSpec[];
+  readonly owner: string | null;
+}
+
+function declarationOf(one: Stale): Declaration | null {
+  if (one.spec === null) return null;
+  if (one.kind === "service") {
+    const { serviceId, reads, emits, datasets, owner } = one.spec;
+    return { jobs: [{ job: serviceJob(serviceId), reads, emits }], datasets, owner };
+  }
+  const { dagId, tasks, datasets, owner } = one.spec;
+  const jobs = tasks.flatMap(({ taskId, reads, emits }) =>
+    reads.length + emits.length === 0 ? [] : [{ job: taskJob(dagId, taskId), reads, emits }],
+  );
+  return { jobs, datasets, owner };
+}
+
+async function declare(sql: Sql, { jobs, datasets, owner }: Declaration): Promise<void> {
   const ids = await ensureDatasets(sql, [
-    ...spec.datasets.map((one) => one.id),
-    ...tasks.flatMap((task) => [...task.reads, ...task.emits]),
+    ...datasets.map((one) => one.id),
+    ...jobs.flatMap((job) => [...job.reads, ...job.emits]),
   ]);
-  await describeDatasets(sql, spec, new Set(tasks.flatMap((task) => task.emits)));
+  await describeDatasets(sql, { datasets, owner, written: new Set(jobs.flatMap((job) => job.emits)) });
   const edges: { source: string; target: string }[] = [];
-  for (const task of tasks) {
-    const jobId = await ensureJob(sql, taskJob(spec.dagId, task.taskId));
-    for (const name of task.reads) edges.push({ source: ids.get(name) as string, target: jobId });
-    for (const name of task.emits) edges.push({ source: jobId, target: ids.get(name) as string });
+  for (const { job, reads, emits } of jobs) {
+    const jobId = await ensureJob(sql, job);
+    for (const name of reads) edges.push({ source: ids.get(name) as string, target: jobId });
+    for (const name of emits) edges.push({ source: jobId, target: ids.get(name) as string });
   }
   await sql.query(
     `insert into catalog_edge (source, target, declared) select distinct s, t, true from unnest($1::bigint[], $2::bigint[]) as x(s, t)
@@ -75,16 +112,19 @@ async function declareTasks(sql: Sql, spec: DagSpec): Promise<void> {
   );
 }
 
-/** Descriptions and owners as declared; the owner of a DAG owns what it writes unless the dataset names another. */
-async function describeDatasets(sql: Sql, spec: DagSpec, written: ReadonlySet<string>): Promise<void> {
-  const known = new Map<string, DatasetSpec>(spec.datasets.map((one) => [one.id, one]));
+/** Descriptions and owners as declared; the owner of a DAG or service owns what it writes unless the dataset names another. */
+async function describeDatasets(
+  sql: Sql,
+  { datasets, owner, written }: Pick<Declaration, "datasets" | "owner"> & { written: ReadonlySet<string> },
+): Promise<void> {
+  const known = new Map<string, DatasetSpec>(datasets.map((one) => [one.id, one]));
   for (const name of written) {
     if (!known.has(name)) known.set(name, { id: name, description: null, owner: null });
   }
   const rows = [...known.values()].map((one) => ({
     name: one.id,
     description: one.description,
-    owner: one.owner ?? (written.has(one.id) ? spec.owner : null),
+    owner: one.owner ?? (written.has(one.id) ? owner : null),
   }));
   await sql.query(
     `update catalog_dataset d set description = coalesce(x.description, d.description), owner = coalesce(x.owner, d.owner)

@@ -28,6 +28,7 @@ const LAYER_OF_PREFIX: Readonly<Record<string, CatalogLayer>> = {
   feed: "source",
   ftp: "source",
   source: "source",
+  kafka: "source",
   staging: "staging",
   standardized: "standardized",
   conformed: "conformed",
@@ -40,9 +41,13 @@ export function layerOf(name: string): CatalogLayer {
   return LAYER_OF_PREFIX[name.split(".", 1)[0] ?? ""] ?? "other";
 }
 
+/** Begins the name of a Kafka topic. */
+const TOPIC_PREFIX = "kafka.";
+
 /** What a dataset of that name is made of. */
 export function kindOf(name: string): DatasetKind {
   const layer = layerOf(name);
+  if (name.startsWith(TOPIC_PREFIX)) return "topic";
   if (layer === "source" || layer === "staging" || layer === "report") return "files";
   return /^[A-Za-z_]\w*\.[A-Za-z_]\w*$/.test(name) ? "table" : name.includes("/") ? "files" : "other";
 }
@@ -52,6 +57,7 @@ export function canonicalName(foreign: ForeignName): string {
   for (const link of foreign.symlinks) {
     if (link.type === "TABLE") return tableName(link.name);
   }
+  if (foreign.namespace.startsWith("kafka://")) return TOPIC_PREFIX + foreign.name;
   return foreign.name.startsWith("/") || foreign.name.includes("://") || isPathNamespace(foreign.namespace)
     ? nameOfPath(foreign.name)
     : foreign.name;

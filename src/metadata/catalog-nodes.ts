@@ -21,6 +21,9 @@ export async function ensureDatasets(sql: Sql, names: readonly string[]): Promis
   return new Map(found.rows.map((row) => [row.name, row.dataset_id]));
 }
 
+/** Namespace of qflow's services; their names are their ids. A service may be called as a task is. */
+export const SERVICE_NAMESPACE = "qflow-service";
+
 /** A job as it is to be known. */
 export interface JobIdentity {
   readonly namespace: string;
@@ -28,6 +31,8 @@ export interface JobIdentity {
   /** Of a task of qflow. */
   readonly dagId: string | null;
   readonly taskId: string | null;
+  /** Of a service of qflow. */
+  readonly serviceId?: string;
 }
 
 /** A task of qflow as a job. */
@@ -35,14 +40,19 @@ export function taskJob(dagId: string, taskId: string): JobIdentity {
   return { namespace: QFLOW_NAMESPACE, name: `${dagId}.${taskId}`, dagId, taskId };
 }
 
+/** A service of qflow as a job. */
+export function serviceJob(serviceId: string): JobIdentity {
+  return { namespace: SERVICE_NAMESPACE, name: serviceId, dagId: null, taskId: null, serviceId };
+}
+
 /** Id of a job; an unknown one is made. */
 export async function ensureJob(sql: Sql, job: JobIdentity): Promise<string> {
   const made = await sql.query<{ job_id: string }>(
-    `insert into catalog_job (namespace, name, dag_id, task_id) values ($1, $2, $3, $4)
+    `insert into catalog_job (namespace, name, dag_id, task_id, service_id) values ($1, $2, $3, $4, $5)
      on conflict (namespace, name) do update set dag_id = coalesce(excluded.dag_id, catalog_job.dag_id),
-       task_id = coalesce(excluded.task_id, catalog_job.task_id)
+       task_id = coalesce(excluded.task_id, catalog_job.task_id), service_id = coalesce(excluded.service_id, catalog_job.service_id)
      returning job_id`,
-    [job.namespace, job.name, job.dagId, job.taskId],
+    [job.namespace, job.name, job.dagId, job.taskId, job.serviceId ?? null],
   );
   return made.rows[0]?.job_id as string;
 }

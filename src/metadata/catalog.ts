@@ -17,6 +17,14 @@ export interface WriterRow {
   readonly byte_count: number | null;
 }
 
+/** What a service announced. */
+export interface ServiceWriteRow {
+  readonly service_id: string;
+  readonly attempt_number: number;
+  readonly at: string;
+  readonly row_count: number | null;
+}
+
 /** A dataset in a list. */
 export interface DatasetRow {
   readonly dataset_id: string;
@@ -36,6 +44,7 @@ export interface DatasetRow {
   /** Seconds since the last write. */
   readonly age: number | null;
   readonly last_writer: WriterRow | null;
+  readonly last_service_write: ServiceWriteRow | null;
   readonly upstream_count: number;
   readonly downstream_count: number;
 }
@@ -61,6 +70,7 @@ const SUMMARY = `
   coalesce(jsonb_array_length(catalog_columns(d.dataset_id)), 0) as column_count,
   exists (select from catalog_column_note n where n.dataset_id = d.dataset_id and n.classification like 'pii.%') as has_pii,
   writes.written_at, writes.usual_gap, extract(epoch from now() - writes.written_at)::float8 as age, writer.last_writer,
+  (select to_json(w) from catalog_service_writes(d.name, 1) w) as last_service_write,
   (select count(distinct up.source) from catalog_edge e join catalog_edge up on up.target = e.source
     where e.target = d.dataset_id and up.source <> d.dataset_id)::int as upstream_count,
   (select count(distinct down.target) from catalog_edge e join catalog_edge down on down.source = e.target
@@ -70,7 +80,9 @@ const SUMMARY_FROM = `
   cross join lateral (
     select max(at) as written_at,
            case when count(*) >= 3 then extract(epoch from percentile_cont(0.5) within group (order by gap))::float8 end as usual_gap
-    from (select at, at - lag(at) over (order by at) as gap from catalog_writes(d.dataset_id, 30)) w) writes
+    from (select at, at - lag(at) over (order by at) as gap from (
+      select at from catalog_writes(d.dataset_id, 30)
+      union all select at from catalog_service_writes(d.name, 30)) every) w) writes
   left join lateral (
     select json_build_object('dag_id', i.dag_id, 'run_id', r.run_id, 'task_id', i.task_id, 'map_index', i.map_index,
              'try_number', a.try_number, 'attempt_id', a.attempt_id, 'at', w.at, 'row_count', w.row_count,
@@ -122,6 +134,9 @@ export interface DatasetDetailRows extends DatasetRow {
   readonly downstream: { id: string; layer: CatalogLayer }[];
   readonly producers: { dag_id: string; task_id: string }[];
   readonly consumers: { dag_id: string; task_id: string }[];
+  /** Services that write and read it. */
+  readonly producing_services: string[];
+  readonly consuming_services: string[];
   readonly writes: WriterRow[];
 }
 
@@ -131,7 +146,7 @@ const DETAILS = `
       'description', coalesce(n.description, c.value ->> 'description'), 'classification', n.classification) order by c.place), '[]')
      from jsonb_array_elements(catalog_columns(d.dataset_id)) with ordinality as c(value, place)
      left join catalog_column_note n on n.dataset_id = d.dataset_id and n.column_name = c.value ->> 'name') as columns,
-  (select count(distinct digest)::int from catalog_schema s where s.dataset_id = d.dataset_id) as schema_version,
+  (select count(*)::int from catalog_schemas(d.dataset_id)) as schema_version,
   (select coalesce(json_agg(p), '[]') from (select spec, row_count, updated_at from catalog_partition
      where dataset_id = d.dataset_id order by spec desc limit 500) p) as partitions,
   array(select alias from catalog_alias where dataset_id = d.dataset_id order by alias) as aliases,
@@ -145,6 +160,10 @@ const DETAILS = `
      join catalog_job j on j.job_id = e.source where e.target = d.dataset_id and j.dag_id is not null) as producers,
   (select coalesce(json_agg(distinct jsonb_build_object('dag_id', j.dag_id, 'task_id', j.task_id)), '[]') from catalog_edge e
      join catalog_job j on j.job_id = e.target where e.source = d.dataset_id and j.dag_id is not null) as consumers,
+  array(select j.service_id from catalog_edge e join catalog_job j on j.job_id = e.source
+     where e.target = d.dataset_id and j.service_id is not null order by 1) as producing_services,
+  array(select j.service_id from catalog_edge e join catalog_job j on j.job_id = e.target
+     where e.source = d.dataset_id and j.service_id is not null order by 1) as consuming_services,
   (select coalesce(json_agg(w), '[]') from (
      select i.dag_id, r.run_id, i.task_id, i.map_index, a.try_number, a.attempt_id, w.at, w.row_count, w.byte_count
      from catalog_writes(d.dataset_id, 20) w join task_attempt a on a.attempt_id = w.attempt_id
@@ -177,16 +196,21 @@ export async function personalTables(sql: Sql): Promise<string[]> {
 const SYNCED_LAYERS = ["standardized", "conformed", "enriched"];
 
 /**
- * Tables written by runs that have ended since the catalog last looked at them, oldest write first. Counting rows takes the
- * lake's engine away from runs, so while one is going only writes older than three minutes count.
+ * Tables written since the catalog last looked at them, by runs that have ended or by services, oldest write first. Counting rows takes
+ * the lake's engine away from runs, so while one is going only writes older than three minutes count; a service never stops writing,
+ * and its tables are looked at every ten minutes.
  */
 export async function tablesToSync(sql: Sql): Promise<string[]> {
   const found = await sql.query<{ name: string }>(
     `select d.name from catalog_dataset d
      cross join lateral (
-       select max(w.at) as at from catalog_writes(d.dataset_id, 1) w
-         join task_attempt a on a.attempt_id = w.attempt_id join dag_run r on r.id = a.dag_run_id
-       where r.ended_at is not null) w
+       select max(w.at) as at from (
+         select w.at from catalog_writes(d.dataset_id, 1) w
+           join task_attempt a on a.attempt_id = w.attempt_id join dag_run r on r.id = a.dag_run_id
+         where r.ended_at is not null
+         union all
+         select s.at from catalog_service_writes(d.name, 1) s
+         where coalesce(d.synced_at, '-infinity') < now() - interval '10 minutes') w) w
      where d.kind = 'table' and d.layer = any ($1) and w.at > coalesce(d.synced_at, '-infinity')
        and (w.at < now() - interval '3 minutes' or not exists (select from dag_run where state = 'running'))
      order by w.at limit 50`,

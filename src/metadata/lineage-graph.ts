@@ -11,6 +11,7 @@ export interface LineageNodeRow {
   readonly layer: CatalogLayer | null;
   readonly dag_id: string | null;
   readonly task_id: string | null;
+  readonly service_id: string | null;
   readonly row_count: number | null;
   readonly written_at: Date | null;
   readonly has_pii: boolean;
@@ -112,8 +113,8 @@ async function describe(sql: Sql, walk: Walk): Promise<(LineageNodeRow & { key: 
      select w.id as key, case when d.dataset_id is not null then 'dataset:' || d.name
               when j.namespace = 'qflow' then 'job:' || j.name else 'job:' || j.namespace || '/' || j.name end as id,
        case when d.dataset_id is not null then 'dataset' else 'job' end as kind,
-       coalesce(d.name, j.name) as name, d.layer, j.dag_id, j.task_id, d.row_count::float8 as row_count,
-       (select max(at) from catalog_writes(d.dataset_id, 1)) as written_at,
+       coalesce(d.name, j.name) as name, d.layer, j.dag_id, j.task_id, j.service_id, d.row_count::float8 as row_count,
+       greatest((select max(at) from catalog_writes(d.dataset_id, 1)), (select max(at) from catalog_service_writes(d.name, 1))) as written_at,
        exists (select from catalog_column_note n where n.dataset_id = d.dataset_id and n.classification like 'pii.%') as has_pii,
        exists (select from catalog_edge e where e.target = w.id and e.source <> all ($1)) as more_upstream,
        exists (select from catalog_edge e where e.source = w.id and e.target <> all ($1)) as more_downstream

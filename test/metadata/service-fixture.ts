@@ -43,6 +43,6 @@ export async function serviceWithHistory(db: Database): Promise<ClaimedService> 
   await endService(db, await claimOne(db, workerId), { state: "stopped", reason: "restart" });
   const claimed = await claimOne(db, workerId);
   const batches = [{ batch: 1, rows: 120, batchMs: 40, lag: 9, eventTime: "2026-11-22T10:00:00Z" }];
-  await reportService(db, claimed, { number: 1, seen: true, pid: 7, batches, events: [] });
+  await reportService(db, claimed, { number: 1, seen: true, pid: 7, batches, events: [], fields: [] });
   return claimed;
 }

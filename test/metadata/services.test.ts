@@ -44,6 +44,7 @@ const report = (number: number, more: Partial<ServiceReport> = {}): ServiceRepor
   seen: true,
   batches: [],
   events: [],
+  fields: [],
   ...more,
 });
 
@@ -214,7 +215,7 @@ test("a report counts once; the first sign of life makes it running", async (t) 
     { batch: 1, rows: 10, lag: 5, batchMs: 12.5 },
     { batch: 2, rows: 7, lag: 3, eventTime: "2026-11-22T10:00:00Z", offsets: { t: 1 } },
   ];
-  await reportService(db, claimed, { number: 1, pid: 7, batches: [], events: [] });
+  await reportService(db, claimed, { number: 1, pid: 7, batches: [], events: [], fields: [] });
   t.is((await db.query("select state from service_attempt")).rows[0]?.state, "starting");
   for (const _ of [1, 2]) t.true(await reportService(db, claimed, report(2, { batches })));
   const { rows } = await db.query("select state, pid, batches::int, rows_total::int, progress from service_attempt");

@@ -29,13 +29,15 @@ test("every call is a message that the worker reads", async (t) => {
 from qflow_service import Service
 s = Service()
 assert (s.id, s.fencing_token, s.checkpoint, s.draining) == ("s", 7, "/lake/checkpoints/s", False)
-s.ready(); s.heartbeat(); s.progress(3, 10, lag=2, batchMs=1.5); s.emit("d", "2026-11-22/10", 4); s.emit("d")`;
+s.ready(); s.heartbeat(); s.progress(3, 10, lag=2, batchMs=1.5); s.emit("d", "2026-11-22/10", 4); s.emit("d")
+s.fields("d", [("couponCode", "string")])`;
   t.deepEqual(await heard(script), [
     { sign: true },
     { sign: true },
     { batch: { batch: 3, rows: 10, lag: 2, batchMs: 1.5 } },
     { event: { dataset: "d", partition: "2026-11-22/10", rows: 4 } },
     { event: { dataset: "d" } },
+    { fields: [{ dataset: "d", name: "couponCode", type: "string" }] },
   ]);
 });
 

@@ -15,12 +15,27 @@ test("lines with the prefix are messages, all others are of the log", (t) => {
   t.deepEqual(say({ type: "event", dataset: "d", partition: "10" }), { event: { dataset: "d", partition: "10" } });
 });
 
+test("fields of documents are named so that a database can keep them, whoever named them", (t) => {
+  const fields = [
+    { name: "a\u0000b\ud800", type: "string" },
+    { name: "", type: "number" },
+  ];
+  t.deepEqual(say({ type: "fields", dataset: "d", fields }), {
+    fields: [
+      { dataset: "d", name: "a\ufffdb\ufffd", type: "string" },
+      { dataset: "d", name: '""', type: "number" },
+    ],
+  });
+});
+
 test("what cannot be read is told, and ends nothing", (t) => {
   for (const wrong of [
     { type: "progress", batch: 1 },
     { type: "progress", batch: -1, rows: 1 },
     { type: "progress", batch: 1, rows: 1, eventTime: "yesterday" },
     { type: "event", dataset: "another" },
+    { type: "fields", dataset: "another", fields: [] },
+    { type: "fields", dataset: "d", fields: [{ name: "a" }] },
     { type: "event", dataset: "d", partition: "" },
     { type: "unknown" },
     null,

@@ -26,6 +26,14 @@ export const freshness = z.object({
   usual_gap_seconds: z.number().nullable(),
 });
 
+/** What a service announced last of a dataset. */
+export const serviceWrite = z.object({
+  service_id: z.string(),
+  attempt_number: z.number(),
+  at: instant,
+  rows: z.number().nullable(),
+});
+
 export const datasetSummary = z
   .object({
     /** The catalog's name, e.g. `conformed.fact_sales`; ids in paths are URL-encoded. */
@@ -40,6 +48,7 @@ export const datasetSummary = z
     has_pii: z.boolean(),
     freshness,
     last_writer: runRef.nullable(),
+    last_service_write: serviceWrite.nullable(),
     upstream_count: z.number(),
     downstream_count: z.number(),
   })
@@ -78,7 +87,7 @@ export const datasetAccess = z.object({
 export const datasetDetails = datasetSummary
   .extend({
     columns: z.array(column),
-    /** Newest schema's number; it grows by one with every change of columns. */
+    /** Newest schema's number; it grows by one with every change of columns, and when documents in it have new fields or types. */
     schema_version: z.number(),
     /** The first 500, newest first; `partition_count` says how many there are. */
     partitions: z.array(partition),
@@ -91,10 +100,43 @@ export const datasetDetails = datasetSummary
     /** DAG tasks that declare or were seen to write and read it. */
     producers: z.array(z.object({ dag_id: z.string(), task_id: z.string() })),
     consumers: z.array(z.object({ dag_id: z.string(), task_id: z.string() })),
+    /** Services that declare to write and read it. */
+    producing_services: z.array(z.string()),
+    consuming_services: z.array(z.string()),
     /** Newest first, at most 20. */
     writes: z.array(datasetAccess),
   })
   .meta({ id: "DatasetDetails" });
+
+const namedType = z.object({ name: z.string(), type: z.string().nullable() });
+
+/** `GET /api/catalog/datasets/:id/schemas`. */
+export const datasetSchemas = z
+  .object({
+    /** Newest first; each says what is other than in the one before. */
+    versions: z.array(
+      z.object({
+        version: z.number(),
+        at: instant,
+        /** `columns` = of the table, `fields` = of documents in it: fields that no column holds. */
+        kind: z.enum(["columns", "fields"]),
+        added: z.array(namedType),
+        removed: z.array(namedType),
+        /** The same name with another type; of fields, with one more. */
+        changed: z.array(namedType.extend({ before: z.string().nullable() })),
+      }),
+    ),
+    /** Fields of documents by name, at most 1,000; one that was seen with two types is there twice. */
+    fields: z.array(
+      namedType.extend({
+        service_id: z.string(),
+        first_seen_at: instant,
+        /** To the hour. */
+        last_seen_at: instant,
+      }),
+    ),
+  })
+  .meta({ id: "DatasetSchemas" });
 
 /** Newest rows of a dataset; PII columns read `•••` unless the reader is an admin. */
 export const datasetSample = z
@@ -102,7 +144,7 @@ export const datasetSample = z
   .meta({ id: "DatasetSample" });
 
 export const lineageNode = z.object({
-  /** `dataset:conformed.fact_sales` or `job:qcompany_batch.conform`. */
+  /** `dataset:conformed.fact_sales`, `job:qcompany_batch.conform` or `job:qflow-service/app_events`. */
   id: z.string(),
   kind: z.enum(["dataset", "job"]),
   name: z.string(),
@@ -110,6 +152,7 @@ export const lineageNode = z.object({
   /** Of a job. */
   dag_id: z.string().nullable(),
   task_id: z.string().nullable(),
+  service_id: z.string().nullable(),
   freshness: freshness.nullable(),
   row_count: z.number().nullable(),
   has_pii: z.boolean(),
@@ -183,6 +226,7 @@ export type DatasetColumn = z.infer<typeof column>;
 export type DatasetPartition = z.infer<typeof partition>;
 export type DatasetAccess = z.infer<typeof datasetAccess>;
 export type DatasetDetails = z.infer<typeof datasetDetails>;
+export type DatasetSchemas = z.infer<typeof datasetSchemas>;
 export type DatasetSample = z.infer<typeof datasetSample>;
 export type LineageNode = z.infer<typeof lineageNode>;
 export type LineageGraph = z.infer<typeof lineageGraph>;

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { hiveQueryEngine } from "../../api/query-engine.ts";
 import { type DatasetRow, searchDatasets, showDataset } from "../../metadata/catalog.ts";
 import { syncDeclarations } from "../../metadata/catalog-declare.ts";
+import { type SchemaVersion, schemaHistory } from "../../metadata/catalog-schemas.ts";
 import { syncCatalog } from "../../metadata/catalog-sync.ts";
 import type { Database } from "../../metadata/database.ts";
 import { lineageOf } from "../../metadata/lineage-graph.ts";
@@ -44,6 +45,13 @@ export function catalogCommands(program: Command, context: () => CommandContext)
       withCatalog(context(), (database) => show(database, name, options)),
     );
   catalog
+    .command("schemas <dataset>")
+    .description("how its columns, and the fields of documents in it, have changed")
+    .addOption(outputOption())
+    .action((name: string, options: ListOptions) =>
+      withCatalog(context(), (database) => schemas(database, name, options)),
+    );
+  catalog
     .command("lineage <dataset>")
     .description("what it is made of and what is made of it")
     .option("--depth <n>", "how many datasets away", wholeNumber("--depth"), 3)
@@ -76,7 +84,6 @@ async function show(database: Database, name: string, options: ListOptions): Pro
     process.stdout.write(`${JSON.stringify(dataset, null, 2)}\n`);
     return;
   }
-  const writer = dataset.last_writer;
   printFields(
     {
       dataset: dataset.name,
@@ -85,7 +92,8 @@ async function show(database: Database, name: string, options: ListOptions): Pro
       owner: dataset.owner,
       rows: dataset.row_count,
       partitions: dataset.partition_count,
-      written: writer ? `${instant(writer.at)} by ${writer.dag_id}.${writer.task_id} in ${writer.run_id}` : "never",
+      written: writtenBy(dataset),
+      schema: `version ${dataset.schema_version}`,
       upstream: dataset.upstream.map((one) => one.id).join(", "),
       downstream: dataset.downstream.map((one) => one.id).join(", "),
     },
@@ -100,6 +108,40 @@ async function show(database: Database, name: string, options: ListOptions): Pro
     { heading: "description", cell: (column) => column.description },
   ];
   printRows(dataset.columns, columns, { format: "table", empty: "Its columns are not known yet: qflow catalog sync" });
+}
+
+/** The newest write: of a run, or of a service. */
+function writtenBy({ last_writer: run, last_service_write: service }: DatasetRow): string {
+  if (service && (!run || Date.parse(service.at) > Date.parse(run.at))) {
+    return `${instant(service.at)} by service ${service.service_id}`;
+  }
+  return run ? `${instant(run.at)} by ${run.dag_id}.${run.task_id} in ${run.run_id}` : "never";
+}
+
+const VERSION_COLUMNS: Column<SchemaVersion>[] = [
+  { heading: "version", cell: (one) => one.version },
+  { heading: "since", cell: (one) => instant(one.at) },
+  { heading: "of", cell: (one) => one.kind },
+  { heading: "changes", cell: changesOf },
+];
+
+function changesOf({ version, kind, added, removed, changed }: SchemaVersion): string {
+  if (version === 1 && kind === "columns") return `${added.length} columns`;
+  return [
+    ...added.map(({ name, type }) => `+ ${name} ${type ?? ""}`),
+    ...removed.map(({ name }) => `- ${name}`),
+    ...changed.map(({ name, type, before }) => `${name} ${before ?? ""} → ${type ?? ""}`),
+  ].join(", ");
+}
+
+async function schemas(database: Database, name: string, options: ListOptions): Promise<void> {
+  const { dataset_id: datasetId } = await showDataset(database, name);
+  const { versions, fields } = await schemaHistory(database, datasetId);
+  if (options.output === "json") {
+    process.stdout.write(`${JSON.stringify({ versions, fields }, null, 2)}\n`);
+    return;
+  }
+  printRows(versions, VERSION_COLUMNS, { format: options.output, empty: "Its schema is not known yet." });
 }
 
 async function lineage(database: Database, name: string, options: LineageOptions): Promise<void> {

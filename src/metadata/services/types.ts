@@ -37,6 +37,14 @@ export interface ServiceEventNote {
   readonly rows?: number | undefined;
 }
 
+/** A field that documents landed in a dataset have, and that no column of it holds. */
+export interface FieldNote {
+  readonly dataset: string;
+  /** Path below the top of the document. */
+  readonly name: string;
+  readonly type: string;
+}
+
 /** What an attempt has to tell since its last report. */
 export interface ServiceReport {
   /** 1, 2, 3 …: a report that is told twice counts once. */
@@ -48,6 +56,7 @@ export interface ServiceReport {
   readonly draining?: string;
   readonly batches: readonly BatchProgress[];
   readonly events: readonly ServiceEventNote[];
+  readonly fields: readonly FieldNote[];
 }
 
 /** How an attempt ended. */

@@ -52,6 +52,11 @@ class Service:
         event = {"type": "event", "dataset": dataset, "partition": partition, "rows": rows}
         self._say({key: value for key, value in event.items() if value is not None})
 
+    def fields(self, dataset, fields):
+        """Documents that were landed in a dataset have fields that no column holds. `fields`: pairs of path and type."""
+        named = [{"name": str(name)[:250], "type": str(kind)[:250]} for name, kind in fields]
+        self._say({"type": "fields", "dataset": dataset, "fields": named[:1000]})
+
     def follow(self, query, every=0.25, rows_of=None):
         """Tells the progress of a Spark streaming query until it ends; ends it after the batch in hand when that is wanted.
 

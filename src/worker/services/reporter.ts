@@ -1,5 +1,5 @@
 /** Tells the database what an attempt does: in numbered reports, one at a time, kept until they are taken. */
-import type { BatchProgress, ServiceEventNote, ServiceReport } from "../../metadata/services/types.ts";
+import type { BatchProgress, FieldNote, ServiceEventNote, ServiceReport } from "../../metadata/services/types.ts";
 import { backoff } from "../backoff.ts";
 
 /** What a reporter needs. */
@@ -20,6 +20,8 @@ const REPORT_EVERY_MS = 250;
 const MOST_BATCHES = 5_000;
 /** Batches of one report. */
 const REPORT_BATCHES = 500;
+/** Fields of one report; others are told when they are seen again. */
+const MOST_FIELDS = 1_000;
 
 /** The reports of one attempt. {@link Reporter.tick} is to be called often. */
 export class Reporter {
@@ -27,6 +29,7 @@ export class Reporter {
   #number = 1;
   #batches: BatchProgress[] = [];
   readonly #events = new Map<string, ServiceEventNote & { rows: number }>();
+  readonly #fields = new Map<string, FieldNote>();
   #pid: number | null = null;
   #draining: string | null = null;
   #unseen = false;
@@ -66,6 +69,13 @@ export class Reporter {
     this.#events.set(key, { ...event, rows });
   }
 
+  fields(fields: readonly FieldNote[]): void {
+    this.#unseen = true;
+    for (const field of fields) {
+      if (this.#fields.size < MOST_FIELDS) this.#fields.set(JSON.stringify(field), field);
+    }
+  }
+
   /** Sends what there is, when it is time. */
   tick(): void {
     const now = this.#parts.clock();
@@ -91,7 +101,8 @@ export class Reporter {
   }
 
   #next(now: number): ServiceReport | null {
-    const tells = this.#batches.length + this.#events.size > 0 || this.#pid !== null || this.#draining !== null;
+    const news = this.#batches.length + this.#events.size + this.#fields.size;
+    const tells = news > 0 || this.#pid !== null || this.#draining !== null;
     const signs = this.#unseen && now - this.#seenAt >= SIGN_EVERY_MS;
     if (!tells && !signs) return null;
     const report: ServiceReport = {
@@ -101,9 +112,11 @@ export class Reporter {
       ...(this.#draining === null ? {} : { draining: this.#draining }),
       batches: this.#batches.splice(0, REPORT_BATCHES),
       events: [...this.#events.values()],
+      fields: [...this.#fields.values()],
     };
     if (this.#unseen) this.#seenAt = now;
     this.#events.clear();
+    this.#fields.clear();
     this.#pid = null;
     this.#draining = null;
     this.#unseen = false;

@@ -176,6 +176,7 @@ export class ServiceRun {
     this.#seenAt = this.#parts.clock();
     if ("batch" in heard) this.#reporter.batch(heard.batch);
     else if ("event" in heard) this.#reporter.event(heard.event);
+    else if ("fields" in heard) this.#reporter.fields(heard.fields);
     else this.#reporter.sign();
   }
 }

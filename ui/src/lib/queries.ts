@@ -13,6 +13,7 @@ import type {
   DatasetDetails,
   DatasetPage,
   DatasetSample,
+  DatasetSchemas,
   FeedFilePage,
   Grid,
   Health,
@@ -298,6 +299,12 @@ export const datasetQuery = (id: string) =>
   queryOptions({
     queryKey: ["dataset", id],
     queryFn: ({ signal }) => get<DatasetDetails>(url(["catalog", "datasets", id]), signal),
+  });
+
+export const schemasQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["dataset", id, "schemas"],
+    queryFn: ({ signal }) => get<DatasetSchemas>(url(["catalog", "datasets", id, "schemas"]), signal),
   });
 
 export const sampleQuery = (id: string) =>

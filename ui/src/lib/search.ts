@@ -70,7 +70,7 @@ export function datasetsSearch(raw: Raw): { q?: string | undefined; layer?: Laye
 }
 
 /** Tabs of a dataset's page; the first is the default. */
-export const DATASET_VIEWS = ["overview", "lineage", "partitions", "sample"] as const;
+export const DATASET_VIEWS = ["overview", "lineage", "schema", "partitions", "sample"] as const;
 /** One of {@link DATASET_VIEWS}. */
 export type DatasetView = (typeof DATASET_VIEWS)[number];
 

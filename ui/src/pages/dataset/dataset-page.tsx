@@ -12,6 +12,7 @@ import { PiiPill } from "../datasets/dataset-columns.tsx";
 import { Overview } from "./overview.tsx";
 import { Partitions } from "./partitions.tsx";
 import { Sample } from "./sample.tsx";
+import { Schema } from "./schema.tsx";
 import "../../components/tabs.css";
 import "../datasets/datasets.css";
 import "./dataset.css";
@@ -22,6 +23,7 @@ const route = getRouteApi("/datasets/$datasetId");
 const WORDS: Record<DatasetView, string> = {
   overview: "Overview",
   lineage: "Lineage",
+  schema: "Schema",
   partitions: "Partitions",
   sample: "Sample",
 };
@@ -95,6 +97,7 @@ function DatasetBody({ dataset, view }: { dataset: DatasetDetails; view: Dataset
       </Suspense>
     );
   }
+  if (view === "schema") return <Schema datasetId={dataset.id} />;
   if (view === "partitions") return <Partitions dataset={dataset} />;
   if (view === "sample") return <Sample datasetId={dataset.id} />;
   return <Overview dataset={dataset} />;

@@ -54,6 +54,7 @@ export default function Lineage({ datasetId }: { datasetId: string }) {
     if (node?.kind === "dataset") {
       void navigate({ to: "/datasets/$datasetId", params: { datasetId: node.name }, search: { view: "lineage" } });
     } else if (node?.dag_id) void navigate({ to: "/dags/$dagId/graph", params: { dagId: node.dag_id } });
+    else if (node?.service_id) void navigate({ to: "/services/$serviceId", params: { serviceId: node.service_id } });
   };
   return (
     <section className="lineage">

@@ -33,8 +33,8 @@ export function Overview({ dataset }: { dataset: DatasetDetails }) {
       <div className="dataset-side">
         <Neighbours title="Comes from" ids={dataset.upstream.map((entry) => entry.id)} none="Nothing qflow knows of" />
         <Neighbours title="Goes to" ids={dataset.downstream.map((entry) => entry.id)} none="Nothing reads it yet" />
-        <Tasks title="Written by" tasks={dataset.producers} />
-        <Tasks title="Read by" tasks={dataset.consumers} />
+        <Jobs title="Written by" tasks={dataset.producers} services={dataset.producing_services} />
+        <Jobs title="Read by" tasks={dataset.consumers} services={dataset.consuming_services} />
         <Writes dataset={dataset} />
         {dataset.aliases.length > 0 && (
           <section>
@@ -69,8 +69,14 @@ function Neighbours({ title, ids, none }: { title: string; ids: readonly string[
   );
 }
 
-function Tasks({ title, tasks }: { title: string; tasks: readonly { dag_id: string; task_id: string }[] }) {
-  if (tasks.length === 0) return null;
+interface JobsProps {
+  readonly title: string;
+  readonly tasks: readonly { dag_id: string; task_id: string }[];
+  readonly services: readonly string[];
+}
+
+function Jobs({ title, tasks, services }: JobsProps) {
+  if (tasks.length + services.length === 0) return null;
   return (
     <section>
       <h2>{title}</h2>
@@ -79,6 +85,13 @@ function Tasks({ title, tasks }: { title: string; tasks: readonly { dag_id: stri
           <li key={`${dagId}/${taskId}`}>
             <Link to="/dags/$dagId/graph" params={{ dagId }}>
               {dagId} › {taskId}
+            </Link>
+          </li>
+        ))}
+        {services.map((serviceId) => (
+          <li key={serviceId}>
+            <Link to="/services/$serviceId" params={{ serviceId }}>
+              service {serviceId}
             </Link>
           </li>
         ))}
@@ -93,9 +106,22 @@ function Writes({ dataset }: { dataset: DatasetDetails }) {
   return (
     <section>
       <h2>Last writes</h2>
-      {dataset.writes.length === 0 && <p className="muted">None yet</p>}
+      {dataset.writes.length === 0 && !dataset.last_service_write && <p className="muted">None yet</p>}
       <table className="writes">
         <tbody>
+          {dataset.last_service_write && (
+            <tr>
+              <td>
+                <Link to="/services/$serviceId" params={{ serviceId: dataset.last_service_write.service_id }}>
+                  service {dataset.last_service_write.service_id}
+                </Link>
+              </td>
+              <td />
+              <td className="right muted">
+                <Ago at={dataset.last_service_write.at} />
+              </td>
+            </tr>
+          )}
           {dataset.writes.slice(0, WRITES_SHOWN).map((write) => (
             <tr key={`${write.run.attempt_id}`}>
               <td>
