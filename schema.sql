@@ -409,6 +409,8 @@ create table dead_message (
   sha256 bytea,
   reason text not null,
   at timestamp with time zone not null default now(),
+  dedupe_key text,
+  replayed_at timestamp with time zone,
   constraint dead_message_pkey PRIMARY KEY (id)
 );
 
@@ -1011,6 +1013,7 @@ CREATE INDEX dataset_waiting_event ON public.dataset_waiting USING btree (event_
 CREATE INDEX dataset_waiting_partition ON public.dataset_waiting USING btree (dag_id, partition, event_id);
 CREATE INDEX dataset_waiting_ready ON public.dataset_waiting USING btree (dag_id, event_id) WHERE ready;
 CREATE INDEX dead_message_of ON public.dead_message USING btree (dag_id, id);
+CREATE INDEX dead_message_open ON public.dead_message USING btree (dag_id, id) WHERE (replayed_at IS NULL);
 CREATE INDEX deadline_due ON public.deadline USING btree (due_at) WHERE (fired_at IS NULL);
 CREATE INDEX deadline_instance ON public.deadline USING btree (task_instance_id) WHERE (task_instance_id IS NOT NULL);
 CREATE INDEX file_manifest_batch ON public.file_manifest USING btree (batch);

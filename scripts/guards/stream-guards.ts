@@ -53,6 +53,13 @@ export const STREAM_GUARDS: readonly Guard[] = [
     tests: ["test/worker/service-run.test.ts"],
   },
   {
+    name: "message-replay-once",
+    file: "src/metadata/dead-messages.ts",
+    text: "and (i.topic, i.partition, i.message_offset) = (excluded.topic, excluded.partition, excluded.message_offset)",
+    without: "",
+    tests: ["test/scheduler/message-replay.test.ts"],
+  },
+  {
     name: "message-lease",
     file: "src/metadata/message-sources.ts",
     text: " and (lease = $2 or leased_until < now())",

@@ -4,6 +4,7 @@ export * from "./contract/asset-events.ts";
 export * from "./contract/backfills.ts";
 export * from "./contract/catalog.ts";
 export * from "./contract/dags.ts";
+export * from "./contract/dead-messages.ts";
 export * from "./contract/explain.ts";
 export * from "./contract/file-states.ts";
 export * from "./contract/notifications.ts";

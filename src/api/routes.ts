@@ -12,6 +12,7 @@ import { taskActionRoutes } from "./airflow/task-action-routes.ts";
 import { taskRoutes } from "./airflow/task-routes.ts";
 import { variableRoutes } from "./airflow/variable-routes.ts";
 import { catalogRoutes } from "./catalog-routes.ts";
+import { deadMessageRoutes } from "./dead-message-routes.ts";
 import { eventRoutes } from "./event-routes.ts";
 import { explainRoutes } from "./explain-routes.ts";
 import { gridRoutes } from "./grid-routes.ts";
@@ -51,6 +52,7 @@ export const allRoutes: readonly Route[] = [
   ...explainRoutes,
   ...serviceRoutes,
   ...notificationRoutes,
+  ...deadMessageRoutes,
   ...catalogRoutes,
   ...insightRoutes,
   ...sqlRoutes,

@@ -18,6 +18,10 @@ export const commandGroups: readonly LazyGroup[] = [
   { commands: ["runs", "tasks"], load: async () => (await import("./commands/runs.ts")).runCommands },
   { commands: ["services"], load: async () => (await import("./commands/services.ts")).serviceCommands },
   { commands: ["approvals"], load: async () => (await import("./commands/approvals.ts")).approvalCommands },
+  {
+    commands: ["dead-messages"],
+    load: async () => (await import("./commands/dead-messages.ts")).deadMessageCommands,
+  },
   { commands: ["notifications"], load: async () => (await import("./commands/notifications.ts")).notificationCommands },
   { commands: ["backfills"], load: async () => (await import("./commands/backfills.ts")).backfillCommands },
   { commands: ["pools"], load: async () => (await import("./commands/pools.ts")).poolCommands },

@@ -2,6 +2,9 @@
 import type { Sql } from "./database.ts";
 import type { MessageCursor } from "./message-sources.ts";
 
+/** Values above this are not handed to runs: those are told where the message is. */
+export const KEPT_BYTES = 65_536;
+
 /** A message as it is kept. */
 export interface KeptMessage {
   readonly topic: string;
@@ -23,6 +26,8 @@ export interface NewMessage extends KeptMessage {
 /** A message that cannot be used. */
 export interface DeadMessage extends KeptMessage {
   readonly reason: string;
+  /** Where it had one. */
+  readonly dedupeKey?: string;
 }
 
 /** What one read of a topic brought. */
@@ -73,7 +78,10 @@ export async function takeIn(sql: Sql, intake: Intake): Promise<number | null> {
   return added.rowCount ?? 0;
 }
 
-/** Keeps messages that cannot be used; the same one is kept once. One whose value was not kept has no hash: it is found in its topic. */
+/**
+ * Keeps messages that cannot be used; the same one is kept once, and is open again where it was replayed. One whose value was not kept has
+ * no hash: it is found in its topic.
+ */
 export async function bury(
   sql: Sql,
   of: { readonly dagId: string; readonly taskId: string | null },
@@ -81,11 +89,20 @@ export async function bury(
 ): Promise<void> {
   if (dead.length === 0) return;
   await sql.query(
-    `insert into dead_message (dag_id, task_id, topic, partition, message_offset, sent_at, key, value, bytes, reason, sha256)
-     select $1, $2, m.*, case when m.value is not null or m.bytes = 0 then sha256(coalesce(m.value, '')) end from unnest($3::text[], $4::integer[], $5::bigint[], $6::timestamptz[], $7::bytea[],
-       $8::bytea[], $9::integer[], $10::text[]) m (topic, partition, message_offset, sent_at, key, value, bytes, reason)
-     on conflict do nothing`,
-    [of.dagId, of.taskId, ...columnsOf(dead), dead.map(({ reason }) => reason)],
+    `insert into dead_message as old (dag_id, task_id, topic, partition, message_offset, sent_at, key, value, bytes, reason, dedupe_key, sha256)
+     select $1, $2, m.*, case when m.value is not null or m.bytes = 0 then sha256(coalesce(m.value, '')) end
+     from unnest($3::text[], $4::integer[], $5::bigint[], $6::timestamptz[], $7::bytea[], $8::bytea[], $9::integer[], $10::text[], $11::text[])
+       m (topic, partition, message_offset, sent_at, key, value, bytes, reason, dedupe_key)
+     on conflict (dag_id, coalesce(task_id, ''), topic, partition, message_offset, sha256) do update
+       set reason = excluded.reason, at = now(), replayed_at = null, dedupe_key = coalesce(excluded.dedupe_key, old.dedupe_key)
+       where old.replayed_at is not null`,
+    [
+      of.dagId,
+      of.taskId,
+      ...columnsOf(dead),
+      dead.map(({ reason }) => reason),
+      dead.map(({ dedupeKey }) => dedupeKey ?? null),
+    ],
   );
 }
 
@@ -104,6 +121,7 @@ function columnsOf(messages: readonly KeptMessage[]): unknown[] {
 /** A message that waits for a run. */
 export interface WaitingMessage extends KeptMessage {
   readonly id: number;
+  readonly dedupeKey: string;
   /** How often making a run of it has failed. */
   readonly tries: number;
 }
@@ -126,7 +144,8 @@ export async function messageDags(sql: Sql): Promise<string[]> {
 /** The oldest messages that wait for runs of a DAG. */
 export async function waitingMessages(sql: Sql, dagId: string, limit: number): Promise<WaitingMessage[]> {
   const result = await sql.query<WaitingMessage>(
-    `select id::float8 as id, topic, partition, message_offset::float8 as "offset", sent_at as "sentAt", key, value, bytes, tries
+    `select id::float8 as id, topic, partition, message_offset::float8 as "offset", sent_at as "sentAt", key, value, bytes, tries,
+       dedupe_key as "dedupeKey"
      from message_inbox where dag_id = $1 and taken_at is null order by id limit $2`,
     [dagId, limit],
   );

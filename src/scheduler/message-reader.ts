@@ -1,14 +1,11 @@
 /** Reads the topic of one DAG: a bounded number of messages, which are taken in as the cursors move. */
-import { createHash } from "node:crypto";
 import type { MessageSchedule } from "../dag/spec.ts";
 import type { Kafka, KafkaMessage, KafkaSpan, KafkaTopic } from "../kafka/index.ts";
 import type { Database } from "../metadata/database.ts";
-import { type DeadMessage, type NewMessage, takeIn } from "../metadata/message-inbox.ts";
+import { type DeadMessage, KEPT_BYTES, type NewMessage, takeIn } from "../metadata/message-inbox.ts";
 import { ABSENT, type MessageCursor, type MessageSource } from "../metadata/message-sources.ts";
-import { jsonOf, valueAt } from "../operators/clients/json-text.ts";
+import { keyOf, whatLacks } from "./message-identity.ts";
 
-/** Values above this are not handed to runs: those are told where the message is. */
-const KEPT_BYTES = 65_536;
 const LIMITS = { maxBytes: 1024 * 1024, waitMs: 250 };
 
 /** What one round did. */
@@ -43,7 +40,7 @@ export async function readRound(
       lease,
       topicId: topic.id,
       epoch: start.epoch,
-      messages: sorted.flatMap((one) => ("dedupeKey" in one ? [one] : [])),
+      messages: sorted.flatMap((one) => ("reason" in one ? [] : [one])),
       dead: sorted.flatMap((one) => ("reason" in one ? [one] : [])),
       cursors,
     }),
@@ -134,28 +131,12 @@ interface Place {
 }
 
 /** A message that is to start something, or one that cannot. */
-function sortOut(message: KafkaMessage, place: Place): NewMessage | DeadMessage {
+function sortOut(message: KafkaMessage, { schedule: { dedupe }, topic, epoch }: Place): NewMessage | DeadMessage {
   const { partition, offset, timestamp: sentAt, key, value } = message;
   const bytes = value?.length ?? 0;
-  const kept = { topic: place.topic.name, partition, offset, sentAt, key, value, bytes };
-  const same = identityOf(message, place);
-  if (same === null) {
-    const { dedupe } = place.schedule;
-    const what = dedupe === "key" ? "it has no key" : `it has no value at ${(dedupe as { pointer: string }).pointer}`;
-    return { ...kept, reason: `${what}, by which it is told from others` };
-  }
-  return { ...kept, value: bytes > KEPT_BYTES ? null : value, dedupeKey: same };
-}
-
-/** What makes two messages the same; null where this one does not have it. */
-function identityOf({ partition, offset, key, value }: KafkaMessage, { schedule, topic, epoch }: Place): string | null {
-  const { dedupe } = schedule;
-  if (dedupe === "offset") return `${topic.id}/${epoch}/${partition}/${offset}`;
-  if (dedupe === "key") return key === null ? null : hashOf(key);
-  const found = valueAt(jsonOf(value), dedupe.pointer);
-  return found === undefined || found === null ? null : hashOf(JSON.stringify(found));
-}
-
-function hashOf(data: Buffer | string): string {
-  return createHash("sha256").update(data).digest("base64url");
+  const kept = { topic: topic.name, partition, offset, sentAt, key, value, bytes };
+  const small = { ...kept, value: bytes > KEPT_BYTES ? null : value };
+  if (dedupe === "offset") return { ...small, dedupeKey: `${topic.id}/${epoch}/${partition}/${offset}` };
+  const dedupeKey = keyOf(message, dedupe);
+  return dedupeKey === null ? { ...kept, reason: whatLacks(dedupe) } : { ...small, dedupeKey };
 }

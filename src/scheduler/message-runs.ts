@@ -102,7 +102,7 @@ export interface MessageValue {
 }
 
 /** From a kept message to what a run gets. Pure. */
-export function messageValue(message: Omit<WaitingMessage, "id" | "tries">): MessageValue {
+export function messageValue(message: Omit<WaitingMessage, "id" | "tries" | "dedupeKey">): MessageValue {
   const { topic, partition, offset, sentAt, key, value, bytes } = message;
   return {
     topic,

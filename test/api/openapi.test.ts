@@ -2,6 +2,7 @@ import test from "ava";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import { allRoutes } from "../../src/api/routes.ts";
 import { askApproval } from "../../src/metadata/approvals.ts";
+import { bury } from "../../src/metadata/message-inbox.ts";
 import { createRun } from "../../src/metadata/runs.ts";
 import { dagSpec, deploy, success, work } from "../metadata/fixtures.ts";
 import { serviceWithHistory } from "../metadata/service-fixture.ts";
@@ -35,6 +36,18 @@ test("every answer fits the schema it is documented with", async (t) => {
   if (a) await askApproval(db, a, { subject: "Go on?", body: "", role: "user", onReject: "skip" });
   await (await import("../../src/metadata/catalog-declare.ts")).syncDeclarations(db);
   await serviceWithHistory(db);
+  await bury(db, { dagId: "d", taskId: "a" }, [
+    {
+      topic: "t",
+      partition: 0,
+      offset: 1,
+      sentAt: new Date(),
+      key: null,
+      value: Buffer.from("v"),
+      bytes: 1,
+      reason: "r",
+    },
+  ]);
   const call = await as("admin");
   await call("POST", "/api/v2/connections", { connection_id: "ftp", conn_type: "ftp", host: "h", password: "p" });
   await call("POST", "/api/v2/variables", { key: "region", value: "eu" });
@@ -54,6 +67,7 @@ test("every answer fits the schema it is documented with", async (t) => {
     id: "staging.x",
     service_id: "s",
     number: "2",
+    message_id: "1",
   };
   const queries: Record<string, string> = {
     "/api/catalog/lineage": "?node=dataset:staging.x",
