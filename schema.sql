@@ -996,13 +996,15 @@ CREATE INDEX dag_run_active ON public.dag_run USING btree (dag_id, id) WHERE (st
 CREATE INDEX dag_run_after ON public.dag_run USING btree (run_after);
 CREATE INDEX dag_run_backfill ON public.dag_run USING btree (backfill_id, id) WHERE (backfill_id IS NOT NULL);
 CREATE INDEX dag_run_dag_after ON public.dag_run USING btree (dag_id, run_after);
-CREATE INDEX dag_run_dag_started ON public.dag_run USING btree (dag_id, started_at DESC NULLS LAST);
+CREATE INDEX dag_run_dag_logical ON public.dag_run USING btree (dag_id, logical_date) WHERE (logical_date IS NOT NULL);
+CREATE INDEX dag_run_dag_started ON public.dag_run USING btree (dag_id, started_at) WHERE (started_at IS NOT NULL);
 CREATE INDEX dag_run_ended ON public.dag_run USING btree (ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX dag_run_event_event ON public.dag_run_event USING btree (event_id);
 CREATE INDEX dag_run_failed ON public.dag_run USING btree (id) WHERE (state = 'failed'::text);
+CREATE INDEX dag_run_logical ON public.dag_run USING btree (logical_date) WHERE (logical_date IS NOT NULL);
 CREATE INDEX dag_run_prunable ON public.dag_run USING btree (dag_id, ended_at) WHERE (ended_at IS NOT NULL);
 CREATE INDEX dag_run_recent ON public.dag_run USING btree (dag_id, id DESC);
-CREATE INDEX dag_run_started ON public.dag_run USING btree (started_at DESC NULLS LAST);
+CREATE INDEX dag_run_started ON public.dag_run USING btree (started_at) WHERE (started_at IS NOT NULL);
 CREATE INDEX dag_run_timeout ON public.dag_run USING btree (timeout_at) WHERE ((state = 'running'::text) AND (timeout_at IS NOT NULL) AND (cancel_requested_at IS NULL));
 CREATE INDEX dag_run_version ON public.dag_run USING btree (version_id);
 CREATE INDEX dag_version_bundle ON public.dag_version USING btree (bundle_hash);
@@ -1052,6 +1054,7 @@ CREATE INDEX task_edge_downstream ON public.task_edge USING btree (version_id, d
 CREATE INDEX task_event_at ON ONLY public.task_event USING brin (at) WITH (pages_per_range='16', autosummarize='on');
 CREATE INDEX task_event_run ON ONLY public.task_event USING btree (dag_run_id, at);
 CREATE INDEX task_gate_task ON public.task_gate USING btree (version_id, task_index);
+CREATE INDEX task_instance_failed ON public.task_instance USING btree (ended_at) WHERE ((state = 'failed'::text) AND (ended_at IS NOT NULL));
 CREATE INDEX task_instance_poke ON public.task_instance USING btree (wake_at) WHERE (state = 'up_for_reschedule'::text);
 CREATE INDEX task_instance_queue ON public.task_instance USING btree (lane, pool, queue, rank, dag_id, dag_run_id, task_index, id) WHERE (state = 'queued'::text);
 CREATE INDEX task_instance_queue_timeout ON public.task_instance USING btree ((((queued_at AT TIME ZONE 'UTC'::text) + queue_timeout))) WHERE ((state = 'queued'::text) AND (queue_timeout IS NOT NULL));

@@ -12,6 +12,12 @@ export class Filter {
     return this;
   }
 
+  /** Adds a condition that needs no value; null = none. */
+  and(condition: string | null): this {
+    if (condition !== null) this.#conditions.push(condition);
+    return this;
+  }
+
   /** Binds a value outside of the conditions; returns its placeholder. */
   bind(value: unknown): string {
     this.values.push(value);
@@ -49,6 +55,47 @@ export function orderClause(slice: Slice, columns: Readonly<Record<string, strin
     return [`${column} ${name.startsWith("-") ? "desc" : "asc"}${NEVER_NULL.test(column) ? "" : " nulls last"}`];
   });
   return `order by ${[...terms, tail].join(", ")}`;
+}
+
+/** What a part of a page is read with: `null` as condition = none. */
+export interface PagePart {
+  readonly condition: string | null;
+  readonly order: string;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+/** How a listing reads its rows. */
+export interface PageSource<T> {
+  readonly columns: Readonly<Record<string, string>>;
+  /** Makes the order total. */
+  readonly tail: string;
+  read(part: PagePart): Promise<T[]>;
+  /** How many rows have a condition. */
+  count(condition: string): Promise<number>;
+}
+
+/**
+ * The rows of a page. Where its order begins with a column that may be null, those that have a value are read first and the others
+ * apart: in an order with a word about nulls an index would serve one direction only.
+ */
+export async function readPage<T>(slice: Slice, { columns, tail, read, count }: PageSource<T>): Promise<T[]> {
+  const { limit, offset } = slice;
+  const [first = "", ...rest] = slice.orderBy;
+  const column = columns[first.replace(/^-/, "")];
+  if (column === undefined || NEVER_NULL.test(column))
+    return read({ condition: null, order: orderClause(slice, columns, tail), limit, offset });
+  const order = orderClause(slice, columns, tail).replace(" nulls last", "");
+  const given = await read({ condition: `${column} is not null`, order, limit, offset });
+  if (given.length === limit) return given;
+  const before = given.length > 0 || offset === 0 ? offset + given.length : await count(`${column} is not null`);
+  const others = await read({
+    condition: `${column} is null`,
+    order: orderClause({ ...slice, orderBy: rest }, columns, tail),
+    limit: limit - given.length,
+    offset: offset + given.length - before,
+  });
+  return [...given, ...others];
 }
 
 /** Escapes a text for LIKE and wraps it: "contains". */

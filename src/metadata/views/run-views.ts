@@ -3,7 +3,7 @@ import type { Json } from "../../dag/spec.ts";
 import { QflowError } from "../../errors.ts";
 import type { Sql } from "../database.ts";
 import type { DagVersionRow } from "./dag-views.ts";
-import { Filter, orderClause, type Page, type Slice } from "./filter.ts";
+import { Filter, type Page, type PagePart, readPage, type Slice } from "./filter.ts";
 import { totalOf } from "./total.ts";
 
 /** A DAG run with its version. */
@@ -68,16 +68,29 @@ export const RUN_ORDER = {
 /** Lists runs. */
 export async function listRuns(sql: Sql, wanted: RunFilter, slice: Slice): Promise<Page<RunRow>> {
   const filter = runConditions(wanted);
-  const from = `from dag_run r ${filter.sql}`;
-  const total = await totalOf(sql, from, [...filter.values]);
-  const order = orderClause(slice, RUN_ORDER, "r.id");
-  const limit = `limit ${filter.bind(slice.limit)} offset ${filter.bind(slice.offset)}`;
+  const total = await totalOf(sql, `from dag_run r ${filter.sql}`, [...filter.values]);
+  const rows = await readPage(slice, {
+    columns: RUN_ORDER,
+    tail: "r.id",
+    read: (part) => readRuns(sql, wanted, part),
+    count: async (condition) => {
+      const { sql: where, values } = runConditions(wanted).and(condition);
+      const counted = await sql.query<{ n: number }>(`select count(*)::float8 as n from dag_run r ${where}`, values);
+      return counted.rows[0]?.n ?? 0;
+    },
+  });
+  return { rows, total };
+}
+
+async function readRuns(sql: Sql, wanted: RunFilter, { condition, order, limit, offset }: PagePart): Promise<RunRow[]> {
+  const filter = runConditions(wanted).and(condition);
+  const rows = `limit ${filter.bind(limit)} offset ${filter.bind(offset)}`;
   // The page first: what is shown of a run is put together for its rows alone.
   const found = await sql.query<RunRow>(
-    `select ${RUN_COLUMNS} from (select r.* ${from} ${order} ${limit}) r join dag_version v on v.id = r.version_id ${order}`,
+    `select ${RUN_COLUMNS} from (select r.* from dag_run r ${filter.sql} ${order} ${rows}) r join dag_version v on v.id = r.version_id ${order}`,
     filter.values,
   );
-  return { rows: found.rows, total };
+  return found.rows;
 }
 
 function runConditions(wanted: RunFilter): Filter {

@@ -4,7 +4,7 @@ import { QflowError } from "../../errors.ts";
 import type { Sql } from "../database.ts";
 import type { FailureReport } from "../work-types.ts";
 import type { DagVersionRow } from "./dag-views.ts";
-import { Filter, orderClause, type Page, type Slice } from "./filter.ts";
+import { Filter, type Page, type PagePart, readPage, type Slice } from "./filter.ts";
 import { totalOf } from "./total.ts";
 
 /** A task instance with its run, its definition and its newest attempt. */
@@ -87,24 +87,46 @@ export async function listTaskInstances(
   wanted: TaskInstanceFilter,
   slice: Slice,
 ): Promise<Page<TaskInstanceRow>> {
-  const filter = new Filter()
+  const filter = instanceConditions(wanted);
+  const total = await totalOf(sql, `from task_instance i ${filter.sql}`, [...filter.values]);
+  const rows = await readPage(slice, {
+    columns: INSTANCE_ORDER,
+    tail: "i.dag_run_id desc, i.task_index, i.map_index",
+    read: (part) => readInstances(sql, wanted, part),
+    count: async (condition) => {
+      const { sql: where, values } = instanceConditions(wanted).and(condition);
+      const counted = await sql.query<{ n: number }>(`select count(*)::float8 as n ${INSTANCE_FROM} ${where}`, values);
+      return counted.rows[0]?.n ?? 0;
+    },
+  });
+  return { rows, total };
+}
+
+function instanceConditions(wanted: TaskInstanceFilter): Filter {
+  return new Filter()
     .add("i.dag_id = $", wanted.dagId)
     .add("i.dag_run_id = any (select id from dag_run where run_id = $)", wanted.runId)
     .add("i.task_id = $", wanted.taskId)
     .add("i.map_index = $", wanted.mapIndex)
     .add("i.state = any ($)", wanted.states?.length ? wanted.states : undefined)
     .add("i.pool = any ($)", wanted.pools?.length ? wanted.pools : undefined);
-  const total = await totalOf(sql, `from task_instance i ${filter.sql}`, [...filter.values]);
-  const limit = `limit ${filter.bind(slice.limit)} offset ${filter.bind(slice.offset)}`;
-  const order = orderClause(slice, INSTANCE_ORDER, "i.dag_run_id desc, i.task_index, i.map_index");
+}
+
+async function readInstances(
+  sql: Sql,
+  wanted: TaskInstanceFilter,
+  { condition, order, limit, offset }: PagePart,
+): Promise<TaskInstanceRow[]> {
+  const filter = instanceConditions(wanted).and(condition);
+  const rows = `limit ${filter.bind(limit)} offset ${filter.bind(offset)}`;
   const found = await sql.query<TaskInstanceRow>(
     `select ${INSTANCE_COLUMNS}, i.state, i.reason, i.queued_at, i.started_at, i.ended_at, i.try_number, i.attempt_id,
        extract(epoch from coalesce(i.ended_at, case when i.state = 'running' then now() end) - i.started_at)::float8 as duration,
        w.host_id as host, w.pid, a.error, a.progress
-     ${INSTANCE_FROM} ${NEWEST_ATTEMPT} ${filter.sql} ${order} ${limit}`,
+     ${INSTANCE_FROM} ${NEWEST_ATTEMPT} ${filter.sql} ${order} ${rows}`,
     filter.values,
   );
-  return { rows: found.rows, total };
+  return found.rows;
 }
 
 /** Which task instance. */

@@ -24,6 +24,34 @@ test("a page of runs is in the order asked for, whatever order its rows are put 
   );
 });
 
+test("pages in the order of a time follow each other without a gap, what has no time at their end, in both directions", async (t) => {
+  const db = await testDatabase(t);
+  await deploy(db, dagSpec("one", [{ id: "a" }], { maxActiveRuns: 1 }));
+  for (let i = 0; i < 7; i++) await createRun(db, { dagId: "one", by: "test" });
+  const at = (minute: number) => `2026-01-01T00:0${minute}:00Z`;
+  const dates = [at(3), null, at(1), at(3), null, at(2), null];
+  await db.transaction(async (sql) => {
+    await sql.query("set local session_replication_role = replica");
+    for (const [i, date] of dates.entries())
+      await sql.query(
+        `update dag_run set logical_date = $2, ended_at = $2
+         where id = (select id from dag_run order by id offset $1 limit 1)`,
+        [i, date],
+      );
+  });
+  const all = (await listRuns(db, {}, { limit: 9, offset: 0, orderBy: ["id"] })).rows.map(({ id }) => id);
+  const ids = (numbers: number[]) => numbers.map((i) => all[i]);
+  const wanted = { logical_date: ids([2, 5, 0, 3, 1, 4, 6]), "-end_date": ids([0, 3, 5, 2, 1, 4, 6]) };
+  for (const [name, order] of Object.entries(wanted)) {
+    for (const limit of [1, 2, 3, 9]) {
+      const read: string[] = [];
+      for (let offset = 0; offset < 9; offset += limit)
+        read.push(...(await listRuns(db, {}, { limit, offset, orderBy: [name] })).rows.map(({ id }) => id));
+      t.deepEqual(read, order, `${name}, ${limit} a page`);
+    }
+  }
+});
+
 test("each DAG is listed with its own newest runs, newest first", async (t) => {
   const db = await testDatabase(t);
   await deploy(db, dagSpec("one", [{ id: "a" }]), dagSpec("two", [{ id: "a" }]));
