@@ -1,4 +1,5 @@
 /** The port to Kafka on top of @platformatic/kafka: the only module that knows the library. */
+import { isIP } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   Admin,
@@ -36,6 +37,13 @@ export function openKafka(address: KafkaAddress, patience: KafkaPatience = {}): 
   return new Client(address, patience);
 }
 
+/** Brokers behind one entrance are told apart by the name that is asked for; an address is none. */
+function tlsOf({ tls, ca, brokers }: KafkaAddress): Pick<BaseOptions, "tls" | "tlsServerName"> {
+  if (tls === "off") return {};
+  const isNamed = !brokers.some((broker) => isIP(broker.slice(0, broker.lastIndexOf(":")).replace(/^\[|\]$/g, "")));
+  return { tls: ca === undefined ? {} : { ca }, tlsServerName: isNamed };
+}
+
 class Client implements Kafka, SendingClient {
   readonly #options: BaseOptions;
   readonly #timeoutMs: number;
@@ -56,7 +64,7 @@ class Client implements Kafka, SendingClient {
       retries: RETRIES,
       retryDelay: RETRY_MS,
       autocreateTopics: false,
-      ...(address.tls === "on" ? { tls: {} } : {}),
+      ...tlsOf(address),
       ...(address.login === null ? {} : { sasl: { ...address.login } }),
     };
   }

@@ -7,6 +7,8 @@ export interface KafkaAddress {
   /** How this client calls itself in the broker's logs. */
   readonly clientId: string;
   readonly tls: "off" | "on";
+  /** Certificates in PEM that are trusted in place of the usual ones. */
+  readonly ca?: string;
   readonly login: KafkaLogin | null;
 }
 

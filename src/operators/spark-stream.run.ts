@@ -1,9 +1,9 @@
 /** What to execute for `sparkStream`. */
-import { stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { mkdir, stat, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import type { Connection } from "../dag/operator.ts";
 import { QflowError } from "../errors.ts";
-import { kafkaAddress } from "./clients/kafka.ts";
+import { javaClientSettings, kafkaAddress } from "./clients/kafka.ts";
 import type { PrepareProgram } from "./program-command.ts";
 import { prepareDriver } from "./spark/launch.ts";
 import type { SparkStreamConfig } from "./spark-stream.ts";
@@ -28,7 +28,7 @@ export const prepare: PrepareProgram<SparkStreamConfig> = async (config, context
       ...(config.packages.length === 0 ? {} : { "spark.jars.packages": config.packages.join(",") }),
       ...config.conf,
     },
-    env: config.kafka === undefined ? {} : { QFLOW_KAFKA_SERVERS: brokersOf(context.connection(config.kafka)) },
+    env: config.kafka === undefined ? {} : await kafkaEnvironment(context.connection(config.kafka), context.folder),
     folder: context.folder,
   });
   return {
@@ -42,16 +42,11 @@ export const prepare: PrepareProgram<SparkStreamConfig> = async (config, context
   };
 };
 
-function brokersOf(connection: Connection): string {
-  const { brokers, login, tls } = kafkaAddress(connection, "qflow");
-  if (login !== null || tls === "on") {
-    throw new QflowError(
-      "CONFIG_INVALID",
-      `connection ${connection.id}: applications get no login and no certificates`,
-      {
-        remedy: "Set the options of Spark's Kafka source in the application, with a password of its own.",
-      },
-    );
-  }
-  return brokers.join(",");
+/** Tells the application where its cluster is, and as whom: in a private file, because arguments and environments are shown to others. */
+async function kafkaEnvironment(connection: Connection, folder: string): Promise<Record<string, string>> {
+  const settings = javaClientSettings(kafkaAddress(connection, "qflow"));
+  const file = join(folder, "kafka.json");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(file, JSON.stringify(settings), { mode: 0o600 });
+  return { QFLOW_KAFKA_SERVERS: settings["bootstrap.servers"] ?? "", QFLOW_KAFKA_CONFIG: file };
 }

@@ -10,7 +10,10 @@ export const sparkStreamSchema = z.strictObject({
   args: z.array(z.json()).default([]),
   /** Spark settings. */
   conf: z.record(z.string(), z.string()).default({}),
-  /** Connection of a Kafka cluster: the application finds its brokers, `host:port` with commas between them, in QFLOW_KAFKA_SERVERS. */
+  /**
+   * Connection of a Kafka cluster: the application finds its brokers, `host:port` with commas between them, in QFLOW_KAFKA_SERVERS, and
+   * the settings of Kafka's Java client, login and certificates included, as JSON in the file that QFLOW_KAFKA_CONFIG names.
+   */
   kafka: z.string().min(1).optional(),
   /** Jars the driver needs beside those of the installation: files, absolute or relative like the application. */
   jars: z.array(z.string().min(1)).default([]),

@@ -1,5 +1,7 @@
 /** The Python side of services: what it says is what the worker hears. */
 import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import test from "ava";
@@ -39,6 +41,22 @@ s.fields("d", [("couponCode", "string")])`;
     { event: { dataset: "d" } },
     { fields: [{ dataset: "d", name: "couponCode", type: "string" }] },
   ]);
+});
+
+test("the connection of a service is options of Spark's Kafka source", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "qflow-kafka-config-"));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const file = join(folder, "kafka.json");
+  await writeFile(file, JSON.stringify({ "bootstrap.servers": "h:1", "security.protocol": "SSL" }));
+  const script = `
+import os
+from qflow_service import Service
+assert Service().kafka_options == {}
+os.environ["QFLOW_KAFKA_CONFIG"] = "${file}"
+s = Service()
+assert s.kafka_options == {"kafka.bootstrap.servers": "h:1", "kafka.security.protocol": "SSL"}, s.kafka_options
+s.ready()`;
+  t.deepEqual(await heard(script), [{ sign: true }]);
 });
 
 /** A streaming query as Spark gives it: two batches, then idle; with \`failure\` it ends with that. */

@@ -26,6 +26,8 @@ class Service:
         self.fencing_token = int(environ["QFLOW_FENCING_TOKEN"])
         # The same for every attempt and every version.
         self.checkpoint = environ["QFLOW_CHECKPOINT"]
+        # Options of Spark's Kafka source and sink for the connection that the service names: brokers, login, certificates.
+        self.kafka_options = {f"kafka.{name}": value for name, value in kafka_settings(environ).items()}
         self._drain_file = environ["QFLOW_DRAIN"]
         self._out = out
         self._lock = threading.Lock()
@@ -94,6 +96,15 @@ class Service:
             out = self._out or sys.stdout
             out.write(line)
             out.flush()
+
+
+def kafka_settings(environ=os.environ):
+    """Settings of Kafka's Java client for the connection that the service names; none where it names none."""
+    path = environ.get("QFLOW_KAFKA_CONFIG")
+    if not path:
+        return {}
+    with open(path) as file:
+        return json.load(file)
 
 
 def as_dict(progress):
