@@ -832,8 +832,8 @@ create table task_def (
   constraint task_def_pool_slots_check CHECK ((pool_slots > 0)),
   constraint task_def_retry_jitter_check CHECK ((retry_jitter = ANY (ARRAY['none'::text, 'full'::text]))),
   constraint task_def_role_check CHECK ((role = ANY (ARRAY['work'::text, 'setup'::text, 'teardown'::text]))),
-  constraint task_def_version_id_fkey FOREIGN KEY (version_id) REFERENCES dag_version(id) ON DELETE CASCADE,
-  constraint task_def_version_id_task_id_key UNIQUE (version_id, task_id)
+  constraint task_def_task_id_version_id_key UNIQUE (task_id, version_id),
+  constraint task_def_version_id_fkey FOREIGN KEY (version_id) REFERENCES dag_version(id) ON DELETE CASCADE
 );
 
 create table task_edge (

@@ -296,6 +296,31 @@ begin
 end
 $$;
 
+-- Everything that waits for a worker, where a worker with this room may take it all: in queues it serves, without limits of its own,
+-- and with room for each in its pool and its run. Null where somebody has to stand back: then order and turns matter.
+create function choose_all(p_queues text[], p_functions integer, p_operators integer) returns bigint[] language sql as $$
+  with waiting as materialized (
+    select t.id, t.lane, t.pool, t.pool_slots, t.dag_run_id, t.version_id,
+      t.queue = any (p_queues) and t.max_active is null and t.concurrency_key is null as is_free
+    from task_instance t where t.state = 'queued' and t.lane in ('function', 'operator') limit p_functions + p_operators + 1
+  ), every as (
+    select array_agg(id) as ids from waiting
+    having count(*) filter (where lane = 'function') <= p_functions and count(*) filter (where lane = 'operator') <= p_operators
+      and bool_and(is_free)
+      and not exists (
+        select from waiting w left join pool p on p.name = w.pool group by w.pool, p.slots
+        having sum(w.pool_slots) > coalesce(p.slots, 0) - ( -- guard: pool-room-for-all
+          select coalesce(sum(r.pool_slots), 0) from task_instance r where r.state = 'running' and r.pool = w.pool))
+      and not exists (
+        select from waiting w join dag_version v on v.id = w.version_id group by w.dag_run_id, v.id
+        having count(*) > v.max_active_tasks - ( -- guard: run-room-for-all
+          select count(*) from task_instance r where r.state = 'running' and r.dag_run_id = w.dag_run_id))
+  )
+  select case when exists (select from every) then array(
+    select t.id from task_instance t where t.id = any ((select ids from every)::bigint[]) and t.state = 'queued'
+    order by t.rank, t.id for no key update skip locked) end
+$$;
+
 -- Chooses queued instances for a worker of these queues that has room for so many functions and operators: highest rank first,
 -- within every limit. Of one rank every pool gets its share, in a pool every DAG, of a DAG every run. Chooses less than there is
 -- room for only where nothing more may start. The caller holds claim_lock.
@@ -307,7 +332,11 @@ declare
   queues text[];
   best bigint[];
   rank_now bigint;
+  everything bigint[] := choose_all(p_queues, p_functions, p_operators);
 begin
+  if everything is not null then
+    return everything;
+  end if;
   select p_functions as functions, p_operators as operators, '{}'::integer[] as free, '{}'::bigint[] as picked into got;
   select array_agg(s.lane order by n), array_agg(s.pool order by n), array_agg(s.queue order by n), array_agg(s.free order by n),
     array_agg(s.best order by n)

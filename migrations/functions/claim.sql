@@ -167,9 +167,11 @@ $$;
 
 -- Records outcomes and claims the next batch: one round trip, one commit.
 -- Planned once, and for large tables: a plan made while they are small would read them whole for as long as the connection lives.
+-- What a row costs is raised for the same reason: in a small table every row looks cheaper than a few looked up one by one.
 create function finish_and_claim(p_worker uuid, p_outcomes jsonb, p_functions integer, p_operators integer, p_claim uuid,
   p_repeated boolean) returns jsonb language plpgsql
   set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+  set cpu_tuple_cost = 1 set cpu_index_tuple_cost = 1
 as $$
 declare
   done record;

@@ -237,13 +237,13 @@ create function finish_attempts(p_outcomes jsonb, p_fence boolean, out attempts 
 declare
   outcomes jsonb := p_outcomes;
   ids uuid[] := array(select (o ->> 'attemptId')::uuid from jsonb_array_elements(p_outcomes) o);
-  runs bigint[] := array(select distinct dag_run_id from task_attempt where attempt_id = any (ids));
   done record;
   after record;
   decides boolean := p_outcomes @? '$[*] ? (exists (@.branch[*]) || @.branch.size() == 0 || @.proceed == false)';
 begin
   -- Every change of a run's instances, claims apart, happens under the run's lock; runs are locked in order of id.
-  perform from dag_run where id = any (runs) order by id for no key update; -- guard: run-lock
+  perform from dag_run where id in (select dag_run_id from task_attempt where attempt_id = any (ids))
+  order by id for no key update; -- guard: run-lock
   if decides then
     outcomes := checked_choices(outcomes);
   end if;

@@ -37,8 +37,11 @@ create function count_down(p_ended bigint[], p_undecided bigint[], out ended big
   ), touched as (
     select t.id, d.success, d.failed, d.skipped, d.upstream_failed, d.gates
     from delta d
-    join task_instance t on t.dag_run_id = d.dag_run_id and t.task_index = d.task_index
-      and t.map_index between coalesce(d.item, -1) and coalesce(d.item, 2147483647) and t.state = 'none'
+    -- Of each by itself: joined, they may be found by reading every instance there is.
+    cross join lateral (
+      select t.id from task_instance t
+      where t.dag_run_id = d.dag_run_id and t.task_index = d.task_index
+        and t.map_index between coalesce(d.item, -1) and coalesce(d.item, 2147483647) and t.state = 'none' offset 0) t
     union all
     select id, 0, 0, 0, 0, 0 from unnest(p_undecided) id
   ), counted as (
@@ -272,6 +275,7 @@ declare
   step record;
   one bigint;
   mapped record;
+  over bigint[];
 begin
   queued := 0;
   while fresh <> '{}' or undecided <> '{}' loop
@@ -293,13 +297,13 @@ begin
   with gone as (
     select dag_run_id, count(*)::integer as n from task_instance where id = any (every_end) group by dag_run_id
   ), counted as (
-    update dag_run r set unfinished = r.unfinished - g.n,
-      state = case when r.unfinished > g.n then r.state when r.cancel_requested_at is not null then 'failed' else final_state(r.id) end,
-      ended_at = case when r.unfinished = g.n then now() end
-    from gone g
-    where r.id = g.dag_run_id
-    returning r.unfinished
+    update dag_run r set unfinished = r.unfinished - g.n from gone g where r.id = g.dag_run_id returning r.id, r.unfinished
   )
-  select count(*) filter (where unfinished = 0) into closed from counted;
+  select array_agg(id) filter (where unfinished = 0) into over from counted;
+  closed := coalesce(cardinality(over), 0);
+  if closed > 0 then
+    update dag_run r set state = case when r.cancel_requested_at is not null then 'failed' else final_state(r.id) end, ended_at = now()
+    where r.id = any (over);
+  end if;
 end
 $$;

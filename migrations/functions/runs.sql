@@ -22,6 +22,7 @@ $$;
 -- Planned once, as finish_and_claim is: planning all that follows anew for each run costs a hundred times what it does.
 create function start_runs(p_dag text) returns integer language plpgsql
   set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+  set cpu_tuple_cost = 1 set cpu_index_tuple_cost = 1
 as $$
 declare
   room integer;
@@ -91,6 +92,7 @@ create function create_run(p_dag text, p_run_id text, p_version bigint, p_kind t
   p_end timestamptz, p_run_after timestamptz, p_conf jsonb, p_params jsonb, p_by text, p_backfill bigint default null,
   p_partition text default null) returns bigint language plpgsql
   set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+  set cpu_tuple_cost = 1 set cpu_index_tuple_cost = 1
 as $$
 declare
   run dag_run;

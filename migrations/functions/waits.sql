@@ -39,6 +39,7 @@ $$;
 -- given back ends after `p_seconds`.
 create function lease_waits(p_limit integer, p_share integer, p_busy jsonb, p_seconds integer) returns jsonb language sql
   set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+  set cpu_tuple_cost = 1 set cpu_index_tuple_cost = 1
 as $$
   with due as (
     select task_instance_id, resource, wake_at from task_wait
@@ -120,6 +121,7 @@ $$;
 create function finish_waits(p_outcomes jsonb, out attempts uuid[], out queued integer, out closed integer, out events integer)
 language plpgsql
   set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+  set cpu_tuple_cost = 1 set cpu_index_tuple_cost = 1
 as $$
 declare
   ids uuid[] := array(select (o ->> 'attemptId')::uuid from jsonb_array_elements(p_outcomes) o);

@@ -130,6 +130,20 @@ export const DATABASE_GUARDS: readonly Guard[] = [
     tests: ["test/metadata/limits/pools.test.ts"],
   },
   {
+    name: "pool-room-for-all",
+    file: "migrations/functions/choose.sql",
+    text: "having sum(w.pool_slots) > coalesce(p.slots, 0)",
+    without: "having false and sum(w.pool_slots) > coalesce(p.slots, 0)",
+    tests: ["test/metadata/limits/pools.test.ts"],
+  },
+  {
+    name: "run-room-for-all",
+    file: "migrations/functions/choose.sql",
+    text: "having count(*) > v.max_active_tasks",
+    without: "having false and count(*) > v.max_active_tasks",
+    tests: ["test/metadata/limits/claim-limits.test.ts"],
+  },
+  {
     name: "task-room",
     file: "migrations/functions/choose.sql",
     text: "t.max_active - (select count(*)",

@@ -105,8 +105,14 @@ test("tasks whose pool is not there, or smaller than what they take, are told by
     (await work(db, () => success())).map((task) => task.taskId),
     ["fine"],
   );
-  await createPool(db, { name: "erp", slots: 1, description: "" });
   await changePool(db, "spark", { slots: 2 });
+  t.deepEqual(
+    (await work(db, () => success())).map((task) => task.taskId),
+    ["big"],
+  );
+  // Alone, and with room for it everywhere else.
+  t.is((await finishAndClaim(db, await worker(db), [], MANY)).claimed.length, 0);
+  await createPool(db, { name: "erp", slots: 1, description: "" });
   t.deepEqual(await poolWarnings(db, null), []);
-  t.is((await work(db, () => success())).length, 2);
+  t.is((await work(db, () => success())).length, 1);
 });
