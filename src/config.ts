@@ -1,5 +1,6 @@
 /** Every setting, parsed and checked once. Nothing else reads `process.env`. */
-import { resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { Connection } from "./dag/operator.ts";
@@ -75,7 +76,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     host: env.QFLOW_HOST ?? "127.0.0.1",
     port: numberFrom(env.QFLOW_PORT, 8080),
     dagsDir: resolve(env.QFLOW_DAGS ?? "dags"),
-    lakeDir: lakeFrom(env.QFLOW_LAKE ?? `${home}/lake`),
+    lakeDir: lakeFrom(env.QFLOW_LAKE ?? rememberedLake(home) ?? `${home}/lake`),
     reportsDir: resolve(env.QFLOW_REPORTS ?? `${home}/reports`),
     feedDir: env.QFLOW_FEED_DIR ? resolve(env.QFLOW_FEED_DIR) : null,
     feedEverySeconds: numberFrom(env.QFLOW_FEED_EVERY, 600),
@@ -112,6 +113,15 @@ function withoutEmpty(env: Record<string, string | undefined>): Record<string, s
   return Object.fromEntries(
     Object.entries(env).filter(([name, value]) => value !== "" || name.startsWith(VARIABLE_PREFIX)),
   );
+}
+
+/** The file in which a home keeps where its lake is: what was made with one lake is not found in another. */
+export function lakeFile(home: string): string {
+  return join(home, "lake.location");
+}
+
+function rememberedLake(home: string): string | undefined {
+  return existsSync(lakeFile(home)) ? readFileSync(lakeFile(home), "utf8").trim() || undefined : undefined;
 }
 
 /** A folder of HDFS stays as it is, apart from slashes at its end; anything else is a local folder, also as a `file:` URL. */

@@ -20,6 +20,7 @@ import { untilSignal } from "../signals.ts";
 import { ensureWebClient } from "../web-client.ts";
 import { ARRIVALS, retryFailedRuns, untilAtRest, untilCatalogued } from "./at-rest.ts";
 import { keepFeeding, prepareFeed } from "./feeder.ts";
+import { settleLake } from "./lake-choice.ts";
 import { type Processes, settleApiPort, startProcesses } from "./processes.ts";
 
 /**
@@ -47,7 +48,7 @@ const CONNECTIONS = 4;
 export async function startPlatform(context: CommandContext, { mode, extras }: StartRequest): Promise<number> {
   const startedAt = Date.now();
   const port = await settleApiPort(context.config);
-  const config = { ...context.config, port };
+  const config = { ...(await settleLake(context, extras)), port };
   const stopped = untilSignal();
   let starting = true;
   void stopped.then(() => {
