@@ -35,11 +35,13 @@ interface Line extends Figure {
 export async function writeReport(): Promise<number> {
   const engine = await latest("engine");
   const peers = await latest("peers");
+  const stream = await latest("stream");
   let page = await readFile(PAGE, "utf8");
   page = between(page, "engine", tableWithGoals(engine));
   page = between(page, "peers", plainTable(peers));
+  page = between(page, "stream", plainTable(stream));
   await writeFile(PAGE, page);
-  return engine.length + peers.length;
+  return engine.length + peers.length + stream.length;
 }
 
 /** The last line of each figure, in the order of their first ones. */

@@ -5,13 +5,15 @@ import type { EngineName } from "../../src/engines/index.ts";
 import { engineStatus } from "../../src/engines/index.ts";
 import { sendEvents } from "../../src/feed/index.ts";
 import { type Kafka, openKafka } from "../../src/kafka/index.ts";
+import { type FileStore, openStore } from "../../src/lake/index.ts";
 import { createRun, unpauseDag } from "../../src/metadata/runs.ts";
-import { resumeService } from "../../src/metadata/services/actions.ts";
+import { pauseService, resumeService } from "../../src/metadata/services/actions.ts";
 import { getService, type ServiceRow } from "../../src/metadata/views/service-views.ts";
 import { PlatformFolder, type RunningPlatform, startTestPlatform } from "../../test/support/platform.ts";
 
 const SERVICE = "app_events";
 const TOPIC = "app-events";
+const LEDGER = `checkpoints/${SERVICE}/ledger`;
 const LIMITS = { timeoutMs: 600_000, maxRows: 100_000 };
 const KAFKA = { clientId: "qflow-bench", tls: "off", login: null } as const;
 /** One event every 90 ms: a million of them are 25 hours. */
@@ -24,16 +26,29 @@ export interface Landed {
   readonly places: number;
 }
 
+/** What the sink's ledger says of a batch; times in seconds since 1970. */
+export interface LedgerEntry {
+  readonly generation: number;
+  readonly batch: number;
+  readonly read: number;
+  readonly began: number;
+  readonly committed: number;
+}
+
 /** The platform. */
 export class StreamWorld {
   readonly #folder: PlatformFolder;
   readonly #platform: RunningPlatform;
   readonly kafka: Kafka;
+  readonly #store: FileStore;
+  readonly #entries = new Map<string, LedgerEntry>();
 
   private constructor(folder: PlatformFolder, platform: RunningPlatform, kafka: Kafka) {
     this.#folder = folder;
     this.#platform = platform;
     this.kafka = kafka;
+    const { config } = platform;
+    this.#store = openStore(config.lakeDir, { connection: (id) => config.connections[id] as never });
   }
 
   /** Starts it with an empty topic; `lake` = on a local folder or on HDFS. The sink does not run yet. */
@@ -63,6 +78,11 @@ export class StreamWorld {
   /** Starts the sink. */
   resume(): Promise<void> {
     return resumeService(this.#platform.database, SERVICE);
+  }
+
+  /** Ends the sink after the batch in hand. */
+  pause(): Promise<void> {
+    return pauseService(this.#platform.database, SERVICE);
   }
 
   /** The sink as it is now. */
@@ -123,14 +143,24 @@ export class StreamWorld {
     return this.#count(folders[0] ?? "", folders[1] ?? "");
   }
 
-  /** Files of the table of events. */
-  async files(): Promise<number> {
-    return Number((await this.query("select count(distinct input_file_name()) from standardized.app_events"))[0]?.[0]);
+  /** Files of the table of events that readers see. */
+  async files(): Promise<{ files: number; bytes: number }> {
+    const [[files, bytes] = []] = await this.query(
+      `select count(*), sum(length) from (
+         select distinct _metadata.file_path as path, _metadata.file_size as length from standardized.app_events)`,
+    );
+    return { files: Number(files), bytes: Number(bytes) };
   }
 
-  /** The ledger, as a table. */
-  get ledger(): string {
-    return `json.\`${this.#lake}/checkpoints/${SERVICE}/ledger\``;
+  /** The batches that the sink has committed, in their order. Read from the lake itself: a query for it would take the cores from the sink. */
+  async entries(): Promise<LedgerEntry[]> {
+    const names = (await this.#store.list(LEDGER).catch(() => [])).map(({ name }) => name).sort();
+    for (const name of names.filter((one) => !this.#entries.has(one))) {
+      const parts: Uint8Array[] = [];
+      for await (const part of this.#store.read(`${LEDGER}/${name}`)) parts.push(part);
+      this.#entries.set(name, JSON.parse(Buffer.concat(parts).toString("utf8")) as LedgerEntry);
+    }
+    return names.flatMap((name) => this.#entries.get(name) ?? []);
   }
 
   /** kill -9 of an engine, or of the sink's driver; whoever supervises it starts it again. */
@@ -170,7 +200,7 @@ export class StreamWorld {
   }
 
   async #read(): Promise<number> {
-    return Number((await this.query(`select coalesce(sum(read), 0) from ${this.ledger}`))[0]?.[0]);
+    return (await this.entries()).reduce((sum, { read }) => sum + read, 0);
   }
 
   async #count(events: string, dead: string): Promise<Landed> {
