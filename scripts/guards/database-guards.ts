@@ -141,7 +141,7 @@ export const DATABASE_GUARDS: readonly Guard[] = [
     file: "migrations/functions/choose.sql",
     text: "having count(*) > v.max_active_tasks",
     without: "having false and count(*) > v.max_active_tasks",
-    tests: ["test/metadata/limits/claim-limits.test.ts"],
+    tests: ["test/metadata/work.test.ts"],
   },
   {
     name: "task-room",

@@ -214,6 +214,15 @@ test("claimers at once never overrun a pool, a run's or a task's limit", async (
   t.is((await statesOf(db, mapped.id)).run, "success");
 });
 
+test("a run's limit of active tasks holds also for a worker with room for all that waits", async (t) => {
+  const db = await testDatabase(t);
+  await deploy(db, dagSpec("run", [{ id: "a" }, { id: "b" }, { id: "c" }], { maxActiveTasks: 2 }));
+  await createRun(db, { dagId: "run", by: "test" });
+  const workerId = await worker(db);
+  const claim = async () => (await finishAndClaim(db, workerId, [], { functions: 9, operators: 9 })).claimed.length;
+  t.deepEqual([await claim(), await claim()], [2, 0]);
+});
+
 test("a task that may run twice at once runs twice at once and not thrice", async (t) => {
   const db = await testDatabase(t);
   const spec = dagSpec("task", [
