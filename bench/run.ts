@@ -8,6 +8,7 @@ import { fans } from "./engine/fans.ts";
 import { fleet100, fleet1000 } from "./engine/fleets.ts";
 import { history } from "./engine/history.ts";
 import { idle } from "./engine/idle.ts";
+import { large } from "./engine/large.ts";
 import { limits } from "./engine/limits.ts";
 import { punctual } from "./engine/punctual.ts";
 import { benchRows, type Row } from "./engine/row.ts";
@@ -26,6 +27,7 @@ const ENGINE: Readonly<Record<string, Row>> = {
   idle,
   coldstart,
   fleet1000,
+  large,
   history,
 };
 
@@ -43,6 +45,7 @@ async function* benchEngine(): AsyncGenerator<Figure> {
   yield* benchRows([limits, chains, fans, fleet100, punctual, coldstart]);
   yield* benchRows([idle]);
   yield* benchRows([fleet1000]);
+  yield* benchRows([large]);
   yield* benchRows([history]);
 }
 

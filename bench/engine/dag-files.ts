@@ -27,6 +27,19 @@ export default dag(${JSON.stringify(id)}, { maxActiveRuns: 1000, maxActiveTasks:
 `;
 }
 
+/** Layers of tasks, each after two of the layer before. */
+export function layers(id: string, size: { readonly layers: number; readonly width: number }): string {
+  return `import { dag, type Ref } from "qflow";
+export default dag(${JSON.stringify(id)}, { maxActiveRuns: 1000, maxActiveTasks: 10_000 }, (t) => {
+  let above: Ref<void>[] = [];
+  for (let layer = 0; layer < ${size.layers}; layer++) {
+    const after = (i: number) => [above[i], above[(i + 1) % ${size.width}]].filter((one) => one !== undefined);
+    above = Array.from({ length: ${size.width} }, (_, i) => t.task(\`layer_\${layer}_\${i}\`, { after: after(i) }, () => {}));
+  }
+});
+`;
+}
+
 /** One task that returns an array of `items`, an instance an item, one task after these. */
 export function mapped(id: string, items: number): string {
   return `import { dag } from "qflow";

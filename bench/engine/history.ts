@@ -81,7 +81,8 @@ function pathsOf(runId: string): Record<string, string> {
   };
 }
 
-async function answers(read: () => Promise<void>): Promise<number[]> {
+/** Milliseconds that some answers took. */
+export async function answers(read: () => Promise<void>): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < REQUESTS + 5; i++) {
     const before = performance.now();
@@ -92,7 +93,7 @@ async function answers(read: () => Promise<void>): Promise<number[]> {
 }
 
 /** Reads a page of the API to its end; resolves when the API is there. */
-async function reader(stand: Stand): Promise<(path: string) => Promise<void>> {
+export async function reader(stand: Stand): Promise<(path: string) => Promise<void>> {
   await createUser(stand.database, "bench", "viewer");
   const { token } = await createToken(stand.database, { name: "bench", user: "bench", days: 1 });
   const base = `http://127.0.0.1:${stand.env.QFLOW_PORT}`;

@@ -52,7 +52,7 @@ export interface GridRows {
 }
 
 /** Cells of one page, about: a DAG of thousands of tasks gets fewer runs a page, never none. */
-const PAGE_CELLS = 50_000;
+const PAGE_CELLS = 20_000;
 
 /** States of a mapped task from what matters most to what matters least: the cell shows the first that occurs. */
 const WORST_FIRST =
