@@ -6,12 +6,14 @@ import { nextNotificationInMs } from "../../src/metadata/notifications.ts";
 import { createMasker } from "../../src/metadata/secrets/mask.ts";
 import { isTransient } from "../../src/metadata/transient.ts";
 import { type SenderOptions, sendDue } from "../../src/notifications/sender.ts";
+import { MessageLook } from "../../src/scheduler/messages.ts";
 import { Look } from "../../src/scheduler/scheduler.ts";
 import { WaitLook } from "../../src/scheduler/wait-look.ts";
 import { WorkerCore } from "../../src/worker/core.ts";
 import { InProcess } from "../../src/worker/in-process.ts";
 import { LogBacklog } from "../../src/worker/log-backlog.ts";
 import { secretsOfEnvironment } from "../../src/worker/secret-store.ts";
+import type { Topic } from "./messages.ts";
 import { fractionOf, type Random } from "./random.ts";
 import type { Actor, Stage } from "./stage.ts";
 import type { Workload } from "./workload.ts";
@@ -59,14 +61,16 @@ export function role(
   return made;
 }
 
-/** A scheduler that looks at runs, and beside that at waits, every one to five seconds. */
+/** A scheduler that looks at runs, and beside that at waits and messages, every one to five seconds. */
 export function scheduler(cast: Cast, name: string): Role {
   return role(
     cast,
     name,
     (next) => scheduler(cast, next),
     async (database) => {
-      await Promise.all([lookAtRuns(database, `host of ${name}`), lookAtWaits(database)]);
+      const { topic } = cast.workload;
+      const messages = topic === null ? [] : [lookAtMessages(database, topic, cast.random)];
+      await Promise.all([lookAtRuns(database, `host of ${name}`), lookAtWaits(database), ...messages]);
     },
   );
 }
@@ -87,6 +91,15 @@ async function lookAtWaits(database: Database): Promise<void> {
   for (;;) {
     const { nextInMs, more, failed } = await look.once();
     if (failed || !more) await sleep(Math.min(5_000, Math.max(1_000, nextInMs ?? 5_000)));
+  }
+}
+
+async function lookAtMessages(database: Database, topic: Topic, random: Random): Promise<void> {
+  const connection = async (id: string) => ({ ...NOWHERE, kind: "kafka", id });
+  const look = new MessageLook(database, { connection, warn: () => {}, open: async () => topic.client(random) });
+  for (;;) {
+    const { more, failed } = await look.once();
+    if (failed || !more) await sleep(1_000);
   }
 }
 

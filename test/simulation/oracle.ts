@@ -16,7 +16,7 @@ export async function isQuiet(database: Database, workload: Workload): Promise<b
          where c.dag_id = any ($1)) as busy`,
     [[...workload.pieces.keys()]],
   );
-  return found.rows[0]?.busy === false;
+  return found.rows[0]?.busy === false && (workload.topic === null || (await workload.topic.isQuiet(database)));
 }
 
 /** What is left to do, for whoever reads a failure. */
@@ -31,7 +31,10 @@ export async function leftOver(database: Database): Promise<string> {
      union all
      select format('backfill %s', id) from backfill where completed_at is null
      union all
-     select format('notification %s: %s', key, error) from notification where state = 'pending'`,
+     select format('notification %s: %s', key, error) from notification where state = 'pending'
+     union all
+     select format('topic of %s: lease until %s, problem %s, %s messages wait', dag_id, leased_until, problem,
+       (select count(*) from message_inbox m where m.dag_id = s.dag_id and taken_at is null)) from message_source s`,
   );
   return found.rows.map(({ left }) => left).join("; ");
 }
@@ -52,6 +55,8 @@ export async function findWrongEnds(
     problems.push(...(await wrongTeardowns(database, piece, workload)));
     if (piece.spec.dagId === "clock" || piece.spec.dagId === "follower")
       problems.push(...(await wrongTicks(database, piece)));
+    if (piece.spec.dagId === "listener" && workload.topic)
+      problems.push(...(await workload.topic.findWrongRuns(database, piece)));
   }
   problems.push(...(await wrongBackfills(database)), ...(await wrongOutbox(database, workload)));
   return problems;

@@ -26,6 +26,11 @@ export function person(cast: Cast, name: string, deeds: number): Role {
   });
 }
 
+/** Somebody who sends the messages that start a DAG. */
+export function publisher(cast: Cast, name: string): Role {
+  return role(cast, name, null, async () => cast.workload.topic?.publish());
+}
+
 /** Somebody who answers every question, as the workload says. */
 export function approver(cast: Cast, name: string): Role {
   return role(cast, name, null, async (database) => {

@@ -2,6 +2,7 @@
 import { type DagSpec, TRIGGER_RULES, type TriggerRule } from "../../src/dag/spec.ts";
 import { EARLY_RULES } from "../../src/dag/trigger-rules.ts";
 import { dagSpec, type TaskGiven } from "../metadata/fixtures.ts";
+import { listenerPiece } from "./messages.ts";
 import type { Random } from "./random.ts";
 import { Setups } from "./setups.ts";
 import { randomWait, waiterPiece } from "./waiting.ts";
@@ -17,6 +18,7 @@ export function randomPieces(random: Random, base: Date): Piece[] {
   if (random.chance(0.5)) pieces.push(...clockPieces(random, base));
   if (random.chance(0.5)) pieces.push(consumerPiece(random));
   if (random.chance(0.3)) pieces.push(waiterPiece());
+  if (random.chance(0.3)) pieces.push(listenerPiece(random));
   return pieces;
 }
 

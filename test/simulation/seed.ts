@@ -7,7 +7,7 @@ import { deploy } from "../metadata/fixtures.ts";
 import { type Cast, scheduler, sender, worker } from "./actors.ts";
 import { Driver } from "./driver.ts";
 import { findWrongEnds, isQuiet, leftOver } from "./oracle.ts";
-import { approver, person } from "./people.ts";
+import { approver, person, publisher } from "./people.ts";
 import { randomFrom } from "./random.ts";
 import type { Backend, SimulatedServer } from "./server.ts";
 import { Stage } from "./stage.ts";
@@ -80,6 +80,7 @@ async function play({ cast, driver, time, database, now }: Play): Promise<void> 
   };
   driver.faults = random.pick([0, 0.01, 0.03, 0.06]);
   const people = [person(cast, "person", 2 + random.int(6)), approver(cast, "approver")];
+  if (cast.workload.topic) people.push(publisher(cast, "publisher"));
   const schedulers = Array.from({ length: 1 + random.int(2) }, (_, i) => scheduler(cast, `scheduler-${i + 1}`));
   const workers = Array.from({ length: 2 + random.int(2) }, (_, i) =>
     worker(cast, `worker-${i + 1}`, random.chance(0.2) ? random.int(30_000) : null),

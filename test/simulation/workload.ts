@@ -4,6 +4,7 @@ import type { TaskContext } from "../../src/dag/operator.ts";
 import { Fail, Skip } from "../../src/dag/signals.ts";
 import type { DagSpec, Json, TaskSpec } from "../../src/dag/spec.ts";
 import { decide, runState } from "../../src/dag/trigger-rules.ts";
+import { Topic } from "./messages.ts";
 import { randomPieces } from "./pieces.ts";
 import { fractionOf, type Random } from "./random.ts";
 
@@ -31,6 +32,8 @@ const LONGEST_SECONDS = 5;
 /** Everything that one seed runs. */
 export class Workload {
   readonly pieces: ReadonlyMap<string, Piece>;
+  /** What the DAG that messages start reads; null where there is no such DAG. */
+  readonly topic: Topic | null;
   /** Runs of which somebody said how they ended, by DAG and run id. */
   readonly declared = new Set<string>();
   /** Runs of which somebody cancelled a single task, by DAG and run id. */
@@ -45,6 +48,7 @@ export class Workload {
   constructor(seed: number, random: Random, base: Date) {
     this.seed = seed;
     this.pieces = new Map(randomPieces(random, base).map((piece) => [piece.spec.dagId, piece]));
+    this.topic = this.pieces.has("listener") ? new Topic(random) : null;
   }
 
   /** The function of a task: takes a while, then does what its behaviour says. */
