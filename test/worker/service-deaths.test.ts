@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import pg from "pg";
 import type { Database } from "../../src/metadata/database.ts";
 import { hostId } from "../../src/metadata/host-identity.ts";
 import { findViolations } from "../../src/metadata/invariants.ts";
@@ -167,3 +168,47 @@ test.serial(
     t.pass();
   },
 );
+
+/** Seconds until a process is gone that is told to end twice. */
+async function endsAfterTwoSignals(worker: ChildProcess): Promise<number> {
+  const began = performance.now();
+  const ended = gone(worker);
+  worker.kill("SIGTERM");
+  // Two signals at once are one.
+  await new Promise((next) => setTimeout(next, 300));
+  worker.kill("SIGTERM");
+  await ended;
+  return (performance.now() - began) / 1000;
+}
+
+test.serial(
+  "a worker that is told to end twice ends, whatever its service does and whether the database answers or not",
+  async (t) => {
+    t.timeout(120_000);
+    const here = await place(t);
+    const stubborn = COUNTER.replace("process.exit(0)", "void 0");
+    await deployServices(here.db, nodeService(stubborn, {}, { JOURNAL: here.journal }));
+    const first = workerProcess(t, here.db, here.home);
+    const program = await writes(here.journal, 1);
+    t.true((await endsAfterTwoSignals(first)) < 20);
+    t.false(isProcessAlive(program));
+
+    const second = workerProcess(t, here.db, here.home);
+    const next = await writes(here.journal, 2);
+    await lockOut(here.db);
+    t.true((await endsAfterTwoSignals(second)) < 60);
+    t.false(isProcessAlive(next));
+  },
+);
+
+/** From now on nobody gets into the database; who is in it is thrown out. */
+async function lockOut(db: Database): Promise<void> {
+  const url = new URL(db.url);
+  const name = url.pathname.slice(1);
+  url.pathname = "/postgres";
+  const admin = new pg.Client({ connectionString: url.href });
+  await admin.connect();
+  await admin.query(`alter database "${name}" allow_connections false`);
+  await admin.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", [name]);
+  await admin.end();
+}

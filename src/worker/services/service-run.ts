@@ -38,6 +38,7 @@ export class ServiceRun {
   #killAt = Number.POSITIVE_INFINITY;
   #killing: Promise<boolean> | null = null;
   #fenced = false;
+  readonly #gone = Promise.withResolvers<void>();
   readonly #last: string[] = [];
 
   constructor(parts: ServiceRunParts) {
@@ -46,6 +47,16 @@ export class ServiceRun {
     this.#reporter = new Reporter({ ...parts, fenced: () => this.fence() });
     this.#startedAt = parts.clock();
     this.#sourcesAt = this.#startedAt;
+  }
+
+  /** Resolves when nothing of it lives, whether that was told or not. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  /** What was not told yet is not told any more. */
+  abandon(): void {
+    this.#reporter.abandon();
   }
 
   /** Runs it. Resolves when nothing of it lives and its end was told, or is not wanted any more. Never rejects. */
@@ -60,6 +71,7 @@ export class ServiceRun {
     } catch (error) {
       end = { state: "failed", reason: null, error: failureOf(error) };
     }
+    this.#gone.resolve();
     if (this.#fenced) {
       this.#reporter.abandon();
       return null;

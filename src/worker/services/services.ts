@@ -40,6 +40,8 @@ const SAFETY_MS = 4_000;
 const TURN_EVERY_MS = 5_000;
 const TURN_AT_MOST_MS = 500;
 const TICK_MS = 100;
+/** For telling the end of programs that are gone, when the worker has no more time. */
+const LAST_WORDS_MS = 5_000;
 
 /** Every service that runs on this worker. */
 export class Services implements SessionCompanion {
@@ -55,6 +57,7 @@ export class Services implements SessionCompanion {
   /** A call may have claimed what we do not know of. */
   #doubtful = false;
   #draining = false;
+  #closed = false;
   #losses = 0;
   #ticker: NodeJS.Timeout | null = null;
 
@@ -97,11 +100,22 @@ export class Services implements SessionCompanion {
     void hurry.then(() => {
       for (const run of this.#runs.values()) run.hurry("its worker stops");
     });
+    const late = hurry.then(() => this.#gone()).then(() => sleep(LAST_WORDS_MS, undefined, { ref: false }));
+    await Promise.race([this.#allOver(), late]);
+  }
+
+  async #allOver(): Promise<void> {
     while (this.#over.size > 0) await Promise.all(this.#over);
   }
 
-  /** The end of the worker: nothing is looked after any more, and logs that are not stored yet are lost. */
+  async #gone(): Promise<void> {
+    await Promise.all([...this.#runs.values()].map(({ gone }) => gone));
+  }
+
+  /** The end of the worker: nothing is looked after any more, and what was not told or stored yet is lost. The lease tells the rest. */
   close(): void {
+    this.#closed = true;
+    for (const run of this.#runs.values()) run.abandon();
     if (this.#ticker) clearInterval(this.#ticker);
     this.#parts.sink.end();
   }
@@ -187,7 +201,7 @@ export class Services implements SessionCompanion {
     const end = await run.run();
     if (end === null) this.#parts.sink.abandon(attemptId);
     else await this.#parts.sink.close(attemptId);
-    for (let failures = 1; end !== null && this.#losses === losses; failures++) {
+    for (let failures = 1; end !== null && this.#losses === losses && !this.#closed; failures++) {
       try {
         await endService(this.#parts.database, run.claimed, this.#masked(end));
         break;
