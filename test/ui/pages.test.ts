@@ -230,6 +230,9 @@ browserTest("a dataset shows columns, personal data, neighbours and lineage that
   await row.getByText("PII").waitFor();
   await row.getByRole("link", { name: "conformed.dim_customer" }).click();
   await page.getByRole("row").filter({ hasText: "customer_email" }).getByText("PII").waitFor();
+  await open("/datasets/conformed.fact_sales?view=schema");
+  await page.getByRole("row").filter({ hasText: "+ couponCode string" }).waitFor();
+  await page.getByRole("row").filter({ hasText: "+ transaction_id string" }).waitFor();
   await open("/datasets/conformed.fact_sales?view=lineage");
   await page.getByRole("button", { name: "Show what is beyond standardized.sales_transactions" }).click();
   await page.locator(".react-flow__node").filter({ hasText: "staging.files" }).waitFor();

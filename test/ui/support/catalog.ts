@@ -38,8 +38,11 @@ const HIVE: HiveReader = {
   },
 };
 
-/** Brings two tables into the catalog. */
+/** Brings two tables into the catalog, and a field that no column of one of them holds. */
 export async function seedCatalog(db: Database): Promise<void> {
   const report = await syncCatalog(db, HIVE, ["conformed.fact_sales", "conformed.dim_customer"]);
   if (report.failed.length > 0) throw new Error(JSON.stringify(report.failed));
+  await db.query(
+    "insert into catalog_field (dataset, name, type, service_id) values ('conformed.fact_sales', 'couponCode', 'string', 'app_events')",
+  );
 }
