@@ -88,6 +88,13 @@ const QUERIES: readonly MetricQuery[] = [
     sql: "select dag_id as label, count(*) as value from message_inbox where taken_at is null group by dag_id",
   },
   {
+    name: "qflow_dead_messages",
+    type: "gauge",
+    help: "Messages that could not be used and were not tried again.",
+    label: "dag_id",
+    sql: "select dag_id as label, count(*) as value from dead_message where replayed_at is null group by dag_id",
+  },
+  {
     name: "qflow_schedulers",
     type: "gauge",
     help: "Schedulers that have looked lately.",
