@@ -91,7 +91,7 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
       await world.tryRuns(run, 1, MINUTE);
       await world.kill(here);
       const second = world.worker("elsewhere");
-      const sameHost = await world.tryRuns(run, 2, 10_000).catch(() => world.runEnded(run, 10_000));
+      const sameHost = await world.tryStarted(run, 2, 20_000);
       await world.runEnded(run, MINUTE);
       run = await world.run("long");
       await world.tryRuns(run, 1, MINUTE);

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { smallNode } from "../../src/cli/platform/small-node.ts";
 import { freePort } from "../../src/engines/ports.ts";
 import {
   ensureDatabase,
@@ -174,6 +175,15 @@ export class World {
     );
   }
 
+  /** Waits until this try of a run's only task has started, ended or not. */
+  tryStarted(run: number, tryNumber: number, withinMs: number): Promise<number> {
+    return this.until(
+      "select from task_instance where dag_run_id = $1 and try_number >= $2 and started_at is not null",
+      [run, tryNumber],
+      withinMs,
+    );
+  }
+
   /** Removes a run that was to fail: {@link problems} takes no other. */
   async forget(run: number): Promise<void> {
     await this.db.query("delete from dag_run where id = $1", [run]);
@@ -221,11 +231,10 @@ export class World {
 
   #spawn(kind: Member["kind"], script: string, args: string[], { clock }: Setting): Member {
     const preload = clock ? ["--import", join(import.meta.dirname, "shifted-clock.ts")] : [];
-    const shifted = clock ? { CHAOS_SHIFT_MS: String(clock.shiftMs), TZ: clock.timezone } : {};
-    const child = spawn(process.execPath, [...preload, join(import.meta.dirname, script), ...args], {
-      stdio: ["ignore", "ignore", "ignore"],
-      env: { ...process.env, ...shifted },
-    });
+    const shifted: Record<string, string> = clock ? { CHAOS_SHIFT_MS: String(clock.shiftMs), TZ: clock.timezone } : {};
+    const small = smallNode([...preload, join(import.meta.dirname, script), ...args], shifted);
+    const env = { ...process.env, ...small.env };
+    const child = spawn(process.execPath, small.args, { stdio: ["ignore", "ignore", "ignore"], env });
     const member: Member = { kind, child };
     this.members.add(member);
     child.once("exit", () => this.members.delete(member));
