@@ -145,10 +145,9 @@ export class ClaimLoop {
   }
 
   async #pause(): Promise<void> {
-    const timer = new AbortController();
-    const poll = sleep(POLL_MS, undefined, { signal: timer.signal }).catch(() => {});
-    await Promise.race([this.#woken.promise, poll]);
-    timer.abort();
+    const poll = setTimeout(this.#woken.resolve, POLL_MS);
+    await this.#woken.promise;
+    clearTimeout(poll);
   }
 }
 
