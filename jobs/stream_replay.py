@@ -20,7 +20,7 @@ from qcompany import runtime
 from qcompany.stream import events
 from qcompany.stream.files import Files
 from qcompany.stream.ledger import Ledger
-from qcompany.stream.tables import DEAD_LETTERS, EVENTS, REPLAYED, Publisher, hours_of, prepare_to_write, targets
+from qcompany.stream.tables import DEAD_LETTERS, EVENTS, REPLAYED, Publisher, partitions_of, prepare_to_write, targets
 
 ENTRY = "replay-{number:06d}"
 PLACE = ["topic", "generation", "partition", "offset"]
@@ -70,7 +70,7 @@ def replay(spark, ledger, publisher, attempt, number):
         publisher.carry_out(entry)
         if entry["attempt"] != attempt:
             raise SystemExit(f"STREAM_REPLAY_BUSY: another replay has taken number {number}. Run this one again.")
-        hours = hours_of(entry)
+        hours = partitions_of(entry, EVENTS)
     again.unpersist()
     return {"replay": number if landed else None, "landed": landed, "hours": hours, "open": sum(counts.values()), "reasons": counts}
 

@@ -19,10 +19,13 @@ from pyspark.sql import Observation
 from pyspark.sql import functions as F
 from qcompany import runtime
 from qcompany.stream import events, source
-from qcompany.stream.files import Files
+from qcompany.stream.files import Files, no_room
 from qcompany.stream.ledger import ENTRY, Ledger
 from qcompany.stream.reporting import Reporter
 from qcompany.stream.tables import DEAD_LETTERS, EVENTS, Publisher, prepare_to_write, targets, with_origin
+
+# Batches between two looks at how many entries the ledger has.
+ROLL_EVERY = 250
 
 
 def main():
@@ -30,9 +33,14 @@ def main():
     spark = runtime.session()
     prepare_to_write(spark, options.timezone)
     sink = Sink(spark, options, Reporter())
-    sink.recover()
-    while sink.run():
-        pass
+    try:
+        sink.recover()
+        while sink.run():
+            pass
+    except Exception as error:
+        if no_room(error):
+            raise SystemExit(f"LAKE_FULL: {no_room(error)}. Make room, or raise the quota; what was read is kept, and the rest waits in the topic.") from None
+        raise
     runtime.write_result(sink.result)
 
 
@@ -40,6 +48,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     servers = os.environ.get("QFLOW_KAFKA_SERVERS")
     parser.add_argument("--servers", default=servers, help="host:port of brokers, with commas between them")
+    config = os.environ.get("QFLOW_KAFKA_CONFIG")
+    parser.add_argument("--kafka-config", default=config, help="file with settings of Kafka's Java client as JSON: login, certificates")
     parser.add_argument("--topic", required=True)
     parser.add_argument("--root", default=os.environ.get("QFLOW_CHECKPOINT"), help="folder of the lake for checkpoint, ledger and staging")
     parser.add_argument("--most", type=int, default=100_000, help="most messages of a batch")
@@ -49,7 +59,7 @@ def arguments():
     parser.add_argument("--timezone", default="UTC", help="zone of times that name none, and of the hours of the table")
     parser.add_argument("--until-read", action="store_true", help="end when everything is read that was there at the start")
     options = parser.parse_args()
-    if not options.root or not options.servers:
+    if not options.root or not (options.servers or options.kafka_config):
         parser.error("--root and --servers are needed outside of a service")
     return options
 
@@ -67,7 +77,8 @@ class Sink:
         self._files = Files(spark, self._root)
         self._ledger = Ledger(self._files, self._root, attempt, None if token is None else int(token))
         self._publisher = Publisher(self._files, self._root, targets(spark), attempt)
-        self._topic = source.Topic(spark, options.servers, options.topic)
+        self._cluster = source.cluster_of(options.servers, options.kafka_config)
+        self._topic = source.Topic(spark, self._cluster, options.topic)
         self._done = None
         self._verdict = None
         self.result = {"batches": 0, "read": 0, "dead": 0}
@@ -79,6 +90,7 @@ class Sink:
         if self._done is not None:
             self._publisher.carry_out(self._done)
             self._publisher.sweep("g", self._done["name"])
+            self._ledger.roll_up("g")
             self._reporter.published(self._done)
 
     def run(self):
@@ -120,7 +132,7 @@ class Sink:
         generation, batch = self._next()
         begin = {str(partition): offset for partition, offset in source.resume(self._done, known, self._options.begin).items()}
         now = time.time()
-        counts = {"read": 0, "dead": 0, "oldest": None, "began": now, "committed": now, "gaps": lost, "moves": []}
+        counts = {"read": 0, "dead": 0, "oldest": None, "began": now, "committed": now, "gaps": lost, "fields": [], "moves": []}
         self._commit(generation, batch, known["id"], {"from": self._done["until"], "until": begin, "closes": True, **counts})
         return True
 
@@ -133,13 +145,15 @@ class Sink:
         self._publisher.carry_out(entry)
         self._done = entry
         self._reporter.published(entry)
+        if entry["batch"] % ROLL_EVERY == ROLL_EVERY - 1:
+            self._ledger.roll_up("g")
         counted = {what: self.result[what] + entry[what] for what in ("read", "dead")}
         self.result = {"batches": self.result["batches"] + 1, **counted}
 
     def _start(self, known):
         generation, _ = self._next()
         begin = source.resume(self._done, known, self._options.begin)
-        frame = source.messages(self._spark, self._options.servers, self._options.topic, begin, self._options.most)
+        frame = source.messages(self._spark, self._cluster, self._options.topic, begin, self._options.most)
         writer = frame.writeStream.queryName("app_events").option("checkpointLocation", self._checkpoint(generation))
         trigger = {"availableNow": True} if self._options.until_read else {"processingTime": f"{self._options.every} seconds"}
         begin = {str(partition): offset for partition, offset in begin.items()}
@@ -181,13 +195,14 @@ class Sink:
         """Writes what a batch holds beside the tables. Returns counts, and the moves that publish it."""
         observed = Observation()
         metrics = [F.count("*").alias("read"), F.count_if(F.col("reason").isNotNull()).alias("dead"), F.min("kafka_time").alias("oldest")]
+        metrics.append(F.expr(events.unknown_fields()).alias("fields"))
         parsed = with_origin(events.parsed(rows), generation, batch).withColumn("arrival_date", F.to_date("kafka_time"))
         moves = self._publisher.stage(name, {EVENTS: parsed.observe(observed, *metrics).where("reason is null")})
         seen = observed.get
         if seen["dead"]:
             moves += self._publisher.stage(name, {DEAD_LETTERS: parsed.where("reason is not null")})
         oldest = seen["oldest"].timestamp() if seen["oldest"] else None
-        return {"read": seen["read"], "dead": seen["dead"], "oldest": oldest}, moves
+        return {"read": seen["read"], "dead": seen["dead"], "oldest": oldest, "fields": events.named(seen["fields"])}, moves
 
     def _planned(self, generation, batch):
         """Where the batch ends, by partition, as Spark has written down before it began: no other attempt can plan it differently."""

@@ -108,6 +108,14 @@ test.serial("every message has landed once, and the answers are right", async (t
     "select concat(event_date, '/', event_hour) as hour, count(*) as n from standardized.app_events group by 1 order by 1",
   );
   t.deepEqual(Object.fromEntries(listed.map(({ hour, n }) => [hour, n])), answers.hours);
+  const fields = await spark.sql<{ field: string }>(
+    `select distinct concat_ws(' ', field) as field from json.\`${folder}/root/ledger\` lateral view explode(fields) f as field order by 1`,
+  );
+  t.deepEqual(
+    fields.map(({ field }) => field),
+    answers.fields,
+    "what the catalog is told",
+  );
   t.deepEqual(await readdir(join(folder, "root/staging")), [], "nothing of a killed attempt is left");
   await spark.job("stream_reports", { days: "[]" });
   t.deepEqual(await reports(spark), reportsOf(answers));

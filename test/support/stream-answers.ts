@@ -14,6 +14,8 @@ export interface SentMessage {
 export interface StreamAnswers {
   events: number;
   dead: Record<string, number>;
+  /** What no column holds: `couponCode string`, `metadata.campaign string`, `quantity string`, sorted. */
+  fields: string[];
   /** Events of each hour: `2026-01-01/08` → how many. */
   hours: Record<string, number>;
   /** `day|method` → [purchases, units, revenue]. */
@@ -51,6 +53,7 @@ export function streamAnswers(messages: readonly SentMessage[]): StreamAnswers {
   return {
     events: landed.length,
     dead: sorted(dead),
+    fields: [...new Set(landed.flatMap(({ fields }) => unheld(fields)))].sort(),
     hours: sorted(hours),
     payments: payments(events),
     categories: categories(events),
@@ -93,6 +96,44 @@ function readEvent(value: Buffer | null): Event | string {
     hour: written.slice(11, 13),
     fields: fields as Record<string, unknown>,
   };
+}
+
+const isScalar = (value: unknown) => typeof value !== "object";
+const isNumber = (value: unknown) => /^-?\d+(\.\d+)?$/.test(String(value)) && typeof value !== "boolean";
+/** Whether a value is what was agreed of its field. */
+const AGREED: Readonly<Record<string, (value: unknown) => boolean>> = {
+  eventType: () => true,
+  timestamp: () => true,
+  eventId: isScalar,
+  customerId: isScalar,
+  productId: isScalar,
+  paymentMethod: isScalar,
+  recommendedProductId: isScalar,
+  algorithm: isScalar,
+  quantity: (value) => isNumber(value) && Number.isInteger(Number(value)),
+  totalAmount: isNumber,
+};
+const AGREED_METADATA = { category: isScalar, source: isScalar };
+
+/** Fields of an event that no column holds, with their types. */
+function unheld({ metadata, ...fields }: Record<string, unknown>): string[] {
+  const found = unlike(fields, AGREED);
+  const kind = kindOf(metadata);
+  if (kind !== "object") return kind === null || metadata === undefined ? found : [...found, `metadata ${kind}`];
+  const below = unlike(metadata as Record<string, unknown>, AGREED_METADATA);
+  return [...found, ...below.map((one) => `metadata.${one}`)];
+}
+
+function unlike(fields: Record<string, unknown>, agreed: Readonly<Record<string, (value: unknown) => boolean>>) {
+  return Object.entries(fields).flatMap(([name, value]) => {
+    const kind = kindOf(value);
+    return kind === null || agreed[name]?.(value) ? [] : [`${name} ${kind}`];
+  });
+}
+
+/** JSON's word; null for null, which tells no type. */
+function kindOf(value: unknown): string | null {
+  return value === null ? null : Array.isArray(value) ? "array" : typeof value;
 }
 
 function payments(events: readonly Event[]): StreamAnswers["payments"] {

@@ -1,5 +1,7 @@
 """What a Kafka message says: columns of `standardized.app_events`, or the reason why it is a dead letter."""
 
+import re
+
 from pyspark.sql import functions as F
 
 # Column → field of the event. Ids and names are texts; a number is taken as its digits.
@@ -135,3 +137,39 @@ def unknown(fields, names):
     """Condition: a map has other keys than these."""
     known = " + ".join(f"int({fields}['{name}'] is not null)" for name in names)
     return f"coalesce(size({fields}), 0) > {known}"
+
+
+# Fields of one event, characters of a name, and fields of one batch, that are told at most.
+FIELDS_OF_EVENT, NAME_LENGTH, FIELDS_OF_BATCH = 100, 200, 500
+
+
+def unknown_fields():
+    """An aggregate: which fields the events of a batch have that no column holds. `named` reads what it gives.
+
+    Only aggregates that do not depend on order may be observed, and a set is none. The join of the types of objects is: each event
+    becomes an object whose keys name its fields.
+    """
+    known = ", ".join(f"'{name}'" for name in KNOWN)
+    metadata_known = ", ".join(f"'{name}'" for name in METADATA_TEXTS.values())
+    bad = "coalesce(problems, cast(array() as array<string>))"
+    top = f"map_filter(fields, (k, x) -> k not in ({known}) or array_contains({bad}, k))"
+    below = f"map_filter(metadata, (k, x) -> k not in ({metadata_known}) or array_contains({bad}, concat('metadata.', k)))"
+    pairs = f"concat({pairs_of(top, '')}, coalesce({pairs_of(below, 'metadata.')}, array()))"
+    keys = f"array_distinct(slice(array_compact({pairs}), 1, {FIELDS_OF_EVENT}))"
+    fields = f"to_variant_object(map_from_entries(transform({keys}, key -> struct(concat('x', hex(key)), true))))"
+    return f"schema_of_variant_agg(case when reason is null and extra is not null then {fields} end)"
+
+
+def pairs_of(fields, prefix):
+    """Name, tab and JSON's word for the type; null where the value is null, which tells no type."""
+    spark_type = "regexp_extract(schema_of_variant(e.value), '^[A-Z]+', 0)"
+    kind = f"""case {spark_type} when 'VOID' then null when 'STRING' then 'string' when 'BOOLEAN' then 'boolean' when 'OBJECT' then 'object'
+      when 'ARRAY' then 'array' else 'number' end"""
+    return f"transform(map_entries({fields}), e -> concat('{prefix}', left(e.key, {NAME_LENGTH}), '\\t', {kind}))"
+
+
+def named(observed):
+    """What `unknown_fields` gave, as sorted pairs of name and type."""
+    keys = re.findall(r"\bx((?:[0-9A-F]{2})+)\b", observed or "")
+    pairs = sorted(bytes.fromhex(key).decode().rsplit("\t", 1) for key in keys)
+    return pairs[:FIELDS_OF_BATCH]

@@ -1,9 +1,20 @@
 """Folders of the lake for the sink: the same few steps on a local folder and on HDFS."""
 
 import os
+import re
 from urllib.parse import unquote, urlparse
 
 from py4j.protocol import Py4JJavaError
+
+
+# How a file system says that nothing more goes into it.
+NO_ROOM = re.compile(r"The (?:DiskSpace|NameSpace) quota[^\n]*|No space left on device|Disk quota exceeded")
+
+
+def no_room(error):
+    """What an error says of a file system that is full; None when it says no such thing."""
+    found = NO_ROOM.search(str(error))
+    return found and found.group(0).rstrip(". ")
 
 
 class Files:

@@ -12,6 +12,10 @@ ANSWER_MS = 30_000
 SIGNS_OF_LOSS = ("KAFKA_DATA_LOSS", "Some data may have been lost", "OffsetOutOfRange", "UnknownTopicOrPartition", "TopicChanged")
 
 
+# How Kafka's client says that it may not come in.
+SIGNS_OF_REFUSAL = ("SaslAuthentication", "SslAuthentication", "UnsupportedSaslMechanism", "AuthorizationException")
+
+
 class TopicChanged(Exception):
     """The topic was deleted and created anew while a batch was read."""
 
@@ -19,15 +23,17 @@ class TopicChanged(Exception):
 class Topic:
     """What a broker says of one topic."""
 
-    def __init__(self, spark, servers, name):
+    def __init__(self, spark, cluster, name):
         self._jvm = spark._jvm
-        self._servers = servers
+        self._cluster = cluster
+        self._servers = cluster["bootstrap.servers"]
         self.name = name
 
     def describe(self):
         """{"id": …, "earliest": {partition: offset}, "latest": {…}}. Ends the job with a code when the broker or the topic is not there."""
         properties = self._jvm.java.util.Properties()
-        properties.setProperty("bootstrap.servers", self._servers)
+        for setting, value in self._cluster.items():
+            properties.setProperty(setting, value)
         properties.setProperty("default.api.timeout.ms", str(ANSWER_MS))
         properties.setProperty("request.timeout.ms", str(ANSWER_MS // 2))
         admin = self._jvm.org.apache.kafka.clients.admin.AdminClient.create(properties)
@@ -56,6 +62,8 @@ class Topic:
             return SystemExit(
                 f"KAFKA_TOPIC_MISSING: there is no topic {self.name}. Create it, or correct the name; what was read of it is kept."
             )
+        if any(sign in message for sign in SIGNS_OF_REFUSAL):
+            return SystemExit(f"KAFKA_DENIED: {self._servers} refuses ({message}). Correct user, password and certificates of the connection.")
         return SystemExit(f"KAFKA_UNREACHABLE: {self._servers} does not answer ({message}). Start the broker, or correct the address.")
 
 
@@ -95,9 +103,18 @@ def resume(done, topic, fresh):
     return begin
 
 
-def messages(spark, servers, name, begin, most):
+def cluster_of(servers, config):
+    """Settings of Kafka's client: the brokers, and whatever else the file `config` has, as JSON."""
+    if not config:
+        return {"bootstrap.servers": servers}
+    with open(config) as file:
+        return {**json.load(file), **({"bootstrap.servers": servers} if servers else {})}
+
+
+def messages(spark, cluster, name, begin, most):
     """The stream of messages. It fails, rather than going on, when the broker lacks what it should have."""
     offsets = json.dumps({name: {str(partition): offset for partition, offset in begin.items()}})
-    source = spark.readStream.format("kafka").option("kafka.bootstrap.servers", servers).option("subscribe", name)
+    source = spark.readStream.format("kafka").options(**{f"kafka.{setting}": value for setting, value in cluster.items()})
+    source = source.option("subscribe", name)
     source = source.option("startingOffsets", offsets).option("maxOffsetsPerTrigger", most)
     return source.option("failOnDataLoss", "true").load().withColumnRenamed("timestamp", "kafka_time")

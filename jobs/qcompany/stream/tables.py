@@ -130,7 +130,7 @@ def with_origin(rows, generation, batch):
     return rows.withColumns({"generation": F.lit(generation), "batch": F.lit(batch).cast("bigint")})
 
 
-def hours_of(entry):
-    """The hours (`2026-11-22/10`) that an entry brings events for."""
-    hours = {move[1] for move in entry["moves"] if move[0] == EVENTS}
-    return sorted("/".join(part.split("=")[1] for part in hour.split("/")) for hour in hours)
+def partitions_of(entry, table):
+    """The partitions of a table (`2026-11-22/10`) that an entry brings rows for."""
+    folders = {move[1] for move in entry["moves"] if move[0] == table}
+    return sorted("/".join(part.split("=")[1] for part in folder.split("/")) for folder in folders)
