@@ -33,7 +33,8 @@ async function writtenAtLast(store: FileStore, path: string, content: string): P
   const deadline = Date.now() + 60_000;
   for (;;) {
     try {
-      return await store.write(path, text(content));
+      await store.write(path, text(content));
+      return;
     } catch (error) {
       if ((error as { code?: string }).code !== "LAKE_UNAVAILABLE" || Date.now() > deadline) throw error;
       await sleep(500);

@@ -141,6 +141,8 @@ function fixedConf(job: SparkJob): Record<string, string> {
     "spark.yarn.submit.waitAppCompletion": "false",
     // Tries are the scheduler's: one that YARN makes by itself would be unknown to it.
     "spark.yarn.maxAppAttempts": "1",
+    // The class that a home's own drivers use lies beside them, and neither where an application is submitted nor on a cluster's nodes.
+    "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.LocalFileSystem",
   };
 }
 
