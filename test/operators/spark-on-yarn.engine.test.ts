@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
+import type { QflowError } from "../../src/errors.ts";
 import { AttemptStopped } from "../../src/operators/attempt-stopped.ts";
 import { YarnClient } from "../../src/operators/spark/yarn-client.ts";
 import { run } from "../../src/operators/spark-submit.run.ts";
@@ -95,3 +96,33 @@ test.serial("exit code, log, adoption after the worker's end, and the end of wha
     ["KILLED"],
   );
 });
+
+test.serial(
+  "a ResourceManager that is killed costs nothing; a NodeManager costs the attempt, and leaves nothing behind",
+  async (t) => {
+    const engines = await testEngines(t, ["postgres", "yarn"]);
+    t.timeout(1_500_000);
+    const database = await testDatabase(t);
+    const yarn = new YarnClient(engines.config.connections.yarn_default ?? (t.fail("no connection") as never));
+    const running = (token: string) => until(async () => (await yarn.tagged(token))[0]?.state === "RUNNING");
+
+    const first = await submit(engines, database, ["0", "45"], {});
+    await running(first.token);
+    await engines.killAndAwait("resourcemanager");
+    t.deepEqual(await first.outcome, { value: { rows: 1000 }, error: null });
+    t.is((await yarn.tagged(first.token)).length, 1);
+
+    const second = await submit(engines, database, ["0", "600"], {});
+    await running(second.token);
+    await engines.killAndAwait("nodemanager");
+    const { error } = await second.outcome;
+    t.is(error?.code, "SPARK_FAILED");
+    t.is((error as QflowError).retry, "retryable");
+    const third = await submit(engines, database, ["0", "0"], {
+      previousHandle: second.recorded.handles.at(-1) ?? null,
+    });
+    t.deepEqual(await third.outcome, { value: { rows: 1000 }, error: null });
+    t.is((await yarn.tagged(second.token)).length, 1);
+    t.is((await yarn.tagged(third.token)).length, 1, "the next attempt has an application of its own");
+  },
+);
