@@ -17,16 +17,18 @@ const DENIED = [
 /** The error of ours that a failure of the client is; `what` = what was being done, with which topic. */
 export function kafkaError(error: unknown, what: string): QflowError {
   if (error instanceof QflowError) return error;
-  const is = (ids: readonly string[]) => error instanceof Error && ids.some((id) => findErrorBy(error, "apiId", id));
+  const cause = innermost(error);
+  const is = (ids: readonly string[]) =>
+    [error, cause].some((one) => one instanceof Error && ids.some((id) => findErrorBy(one, "apiId", id)));
   const because = (code: ConstructorParameters<typeof QflowError>[0]) =>
     new QflowError(code, `${what}: ${reasonOf(error)}`, { cause: error });
   if (is(MISSING) || isUnknownTopic(error)) return because("KAFKA_TOPIC_MISSING");
   if (is(["OFFSET_OUT_OF_RANGE"])) return because("KAFKA_OFFSET_GONE");
   if (is(FENCED)) return because("KAFKA_FENCED");
   if (is(TOO_LARGE)) return because("KAFKA_TOO_LARGE");
-  if (is(DENIED) || (error instanceof Error && findErrorBy(error, "code", "PLT_KFK_AUTHENTICATION"))) {
+  // To the client a refused login is the cause of a network error.
+  if (is(DENIED) || (cause instanceof Error && findErrorBy(cause, "code", "PLT_KFK_AUTHENTICATION")))
     return because("KAFKA_DENIED");
-  }
   if (error instanceof Error && findErrorBy(error, "code", "PLT_KFK_NETWORK")) return because("KAFKA_UNAVAILABLE");
   return because("KAFKA_FAILED");
 }
@@ -36,10 +38,13 @@ function isUnknownTopic(error: unknown): boolean {
   return error instanceof Error && /^Unknown topic /.test(error.message);
 }
 
-/** The innermost reason: what the client wraps around it says only how often it tried. */
+/** The innermost error: what the client wraps around it says only how often it tried. */
+function innermost(error: unknown): unknown {
+  if (error instanceof AggregateError && error.errors.length > 0) return innermost(error.errors.at(-1));
+  return error instanceof Error && error.cause instanceof Error ? innermost(error.cause) : error;
+}
+
 function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors.at(-1));
-  if (error instanceof Error && error.cause instanceof Error) return reasonOf(error.cause);
-  const text = messageOf(error);
+  const text = messageOf(innermost(error));
   return text === "" ? "no reason was given" : text;
 }
