@@ -17,17 +17,16 @@ const DENIED = [
 /** The error of ours that a failure of the client is; `what` = what was being done, with which topic. */
 export function kafkaError(error: unknown, what: string): QflowError {
   if (error instanceof QflowError) return error;
-  const cause = innermost(error);
-  const is = (ids: readonly string[]) =>
-    [error, cause].some((one) => one instanceof Error && ids.some((id) => findErrorBy(one, "apiId", id)));
+  // To the client a refused login, among others, is the cause of a network error.
+  const told = [error, innermost(error)].filter((one) => one instanceof Error);
+  const is = (ids: readonly string[]) => told.some((one) => ids.some((id) => findErrorBy(one, "apiId", id)));
   const because = (code: ConstructorParameters<typeof QflowError>[0]) =>
     new QflowError(code, `${what}: ${reasonOf(error)}`, { cause: error });
   if (is(MISSING) || isUnknownTopic(error)) return because("KAFKA_TOPIC_MISSING");
   if (is(["OFFSET_OUT_OF_RANGE"])) return because("KAFKA_OFFSET_GONE");
   if (is(FENCED)) return because("KAFKA_FENCED");
   if (is(TOO_LARGE)) return because("KAFKA_TOO_LARGE");
-  // To the client a refused login is the cause of a network error.
-  if (is(DENIED) || (cause instanceof Error && findErrorBy(cause, "code", "PLT_KFK_AUTHENTICATION")))
+  if (is(DENIED) || told.some((one) => findErrorBy(one, "code", "PLT_KFK_AUTHENTICATION")))
     return because("KAFKA_DENIED");
   if (error instanceof Error && findErrorBy(error, "code", "PLT_KFK_NETWORK")) return because("KAFKA_UNAVAILABLE");
   return because("KAFKA_FAILED");
