@@ -118,9 +118,12 @@ export class WorkerCore {
     // What the call under way claims is waited for like the rest.
     const told = drainWorker(this.#options.database, this.session.workerId);
     await within(Promise.all([told, this.claims.callEnded()]), FAREWELL_MS);
-    const patience = within(hurry, this.#options.drainMs ?? DRAIN_MS);
+    // A clock that nobody stops would keep the process for its whole time.
+    const settled = Promise.withResolvers<void>();
+    const patience = within(Promise.race([hurry, settled.promise]), this.#options.drainMs ?? DRAIN_MS);
     const idle = Promise.all([this.#untilIdle(), this.#options.companion?.drain(patience)]);
     await Promise.race([idle, patience]);
+    settled.resolve();
     this.#handsBack = true;
     this.attempts.stopAll("shutdown");
     await within(idle, HAND_BACK_MS);

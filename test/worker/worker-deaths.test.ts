@@ -126,6 +126,15 @@ test.serial("a worker that was suspended past its lease changes nothing and ends
   await until(async () => (await db.query("select from worker where state = 'active'")).rowCount === 2);
 });
 
+test.serial("SIGTERM ends a worker that has nothing to do, long before its patience with tasks is over", async (t) => {
+  const db = await testDatabase(t);
+  const worker = startWorker(t, db, await testHome(t));
+  await until(async () => (await db.query("select from worker where state = 'active'")).rowCount === 1);
+  worker.kill("SIGTERM");
+  await until(() => worker.exitCode !== null, 20_000);
+  t.is(worker.exitCode, 0);
+});
+
 test.serial("SIGTERM lets tasks end and takes no more; a second one hands them back uncounted", async (t) => {
   const db = await testDatabase(t);
   const home = await testHome(t);
