@@ -1,6 +1,6 @@
 /** Engines that are Java programs. */
-import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { INSTANCE_MARKER } from "../processes/markers.ts";
 import { type OnStarted, untilReady } from "./engine.ts";
 import { requireFreePort } from "./ports.ts";
@@ -50,13 +50,16 @@ const OPTIONS = [
 /** Starts the program; resolves when it is ready. Throws PORT_TAKEN or ENGINE_FAILED. */
 export async function startJava(program: JavaProgram, site: JavaSite): Promise<EngineProcess> {
   for (const port of program.ports) await requireFreePort(port, program.title);
-  await mkdir(program.cwd, { recursive: true });
+  // Java programs leave unpacked libraries and pages there when they are killed.
+  const temporary = join(program.cwd, "java-tmp", basename(site.logFile, ".log"));
+  await rm(temporary, { recursive: true, force: true });
+  await mkdir(temporary, { recursive: true });
   await mkdir(dirname(site.logFile), { recursive: true });
   const running = await startProcess({
     name: program.title,
     command: join(site.javaHome, "bin/java"),
     args: [
-      ...[`-Xmx${program.heapMb}m`, ...OPTIONS, ...(program.options ?? [])],
+      ...[`-Xmx${program.heapMb}m`, `-Djava.io.tmpdir=${temporary}`, ...OPTIONS, ...(program.options ?? [])],
       ...["-cp", program.classPath.join(":"), program.mainClass, ...(program.args ?? [])],
     ],
     env: { ...site.environment, TZ: "UTC", [INSTANCE_MARKER]: site.instance },

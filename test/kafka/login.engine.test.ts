@@ -1,16 +1,13 @@
 // A real broker that asks for a login, in the open and under TLS: our client and Spark's come in by the same connection, and strangers do not.
-import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import type { Connection } from "../../src/dag/operator.ts";
-import { jarSetFiles } from "../../src/engines/jar-sets.ts";
 import { QflowError } from "../../src/errors.ts";
 import { KAFKA_MECHANISMS, openKafka } from "../../src/kafka/index.ts";
 import { javaClientSettings, kafkaAddress } from "../../src/operators/clients/kafka.ts";
-import { createStatements } from "../platform/support/ddl.ts";
-import { installedSpark } from "../platform/support/spark.ts";
+import { sinkConf, submitSink } from "../platform/support/submitted-sink.ts";
 import { type SecuredBroker, startSecuredBroker } from "./support/secured-broker.ts";
 
 let broker: SecuredBroker;
@@ -107,56 +104,17 @@ test.serial("the sink reads by login and TLS; its password is in no argument, no
 
 /** Runs the sink until it has read everything. Its output has the log of Spark at INFO. */
 async function runSink(folder: string, settings: string): Promise<{ code: number | null; output: string }> {
-  const spark = await installedSpark();
   const log4j = join(folder, "log4j2.properties");
   await writeFile(
     log4j,
     "rootLogger.level = info\nrootLogger.appenderRef.out.ref = out\nappender.out.type = Console\nappender.out.name = out\nappender.out.target = SYSTEM_ERR\nappender.out.layout.type = PatternLayout\n",
   );
   const conf = {
-    "spark.master": "local[2]",
-    "spark.driver.memory": "1g",
-    "spark.ui.enabled": "false",
-    "spark.driver.extraClassPath": jarSetFiles(broker.config, "sparkKafka").join(":"),
-    "spark.driver.extraJavaOptions": `-Dlog4j2.configurationFile=${log4j}`,
-    "spark.sql.catalogImplementation": "hive",
-    "spark.sql.warehouse.dir": join(folder, "warehouse"),
-    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
-    "spark.hadoop.javax.jdo.option.ConnectionURL": `jdbc:derby:;databaseName=${join(folder, "metastore")};create=true`,
+    ...sinkConf(broker.config, join(folder, "warehouse"), folder),
+    "spark.driver.extraJavaOptions": `-Djava.io.tmpdir=${folder} -Dlog4j2.configurationFile=${log4j}`,
   };
-  const flags = Object.entries(conf).flatMap(([name, value]) => ["--conf", `${name}=${value}`]);
-  const statements = join(folder, "tables.json");
-  await writeFile(statements, JSON.stringify(createStatements()));
-  const job = join(import.meta.dirname, "support/sink_with_tables.py");
-  const args = [
-    statements,
-    "--kafka-config",
-    settings,
-    "--topic",
-    "app-events",
-    "--root",
-    join(folder, "root"),
-    "--until-read",
-  ];
-  const child = spawn(join(spark.home, "bin/spark-submit"), [...flags, job, ...args], {
-    cwd: folder,
-    env: {
-      PATH: process.env.PATH,
-      SPARK_HOME: spark.home,
-      PYSPARK_PYTHON: spark.python,
-      SPARK_LOCAL_IP: "127.0.0.1",
-      PYTHONDONTWRITEBYTECODE: "1",
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  const keep = (chunk: Buffer) => {
-    output += String(chunk);
-  };
-  child.stdout.on("data", keep);
-  child.stderr.on("data", keep);
-  const code = await new Promise<number | null>((settle) => child.once("close", settle));
-  return { code, output };
+  const args = ["--kafka-config", settings, "--topic", "app-events", "--root", join(folder, "root")];
+  return (await submitSink(conf, folder, args)).ended;
 }
 
 async function textsBelow(folder: string): Promise<string> {

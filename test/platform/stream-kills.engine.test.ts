@@ -2,40 +2,25 @@
  * kill -9 of the sink's driver, the broker, the NameNode and the DataNode on the way: what has landed on HDFS is what was sent. Takes as
  * many events as QFLOW_TEST_EVENTS says, and minutes; without it the steps at which a kill matters are tested in `stream.engine.test.ts`.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import { installEngines } from "../../src/engines/install.ts";
-import { installJarSets, jarSetFiles } from "../../src/engines/jar-sets.ts";
+import { installJarSets } from "../../src/engines/jar-sets.ts";
 import { sendEvents } from "../../src/feed/index.ts";
 import { openKafka } from "../../src/kafka/index.ts";
 import { testEngines } from "../support/engines.ts";
-import { installedSpark, type SparkInstallation, WarmSpark } from "./support/spark.ts";
+import { WarmSpark } from "./support/spark.ts";
+import { sinkConf, submitSink } from "./support/submitted-sink.ts";
 
-const JOB = join(import.meta.dirname, "../../jobs/stream_sink.py");
 const TOPIC = "app-events";
 const COUNT = Number(process.env.QFLOW_TEST_EVENTS ?? 0);
 const FEED = { seed: 12, start: new Date("2026-01-01T22:00:00Z"), spacingMs: 400 };
 const VICTIMS = ["driver", "namenode", "kafka", "datanode"] as const;
 const KILL_EVERY_MS = 25_000;
-
-/** Starts the sink, to end when everything is read that is there now. */
-function submit(spark: SparkInstallation, conf: Record<string, string>, args: readonly string[]): ChildProcess {
-  const settings = Object.entries(conf).flatMap(([name, value]) => ["--conf", `${name}=${value}`]);
-  return spawn(join(spark.home, "bin/spark-submit"), [...settings, JOB, ...args], {
-    env: {
-      PATH: process.env.PATH,
-      SPARK_HOME: spark.home,
-      PYSPARK_PYTHON: spark.python,
-      SPARK_LOCAL_IP: "127.0.0.1",
-      PYTHONDONTWRITEBYTECODE: "1",
-    },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-}
 
 (COUNT > 0 ? test : test.skip)("rows, distinct offsets and files are what was sent, whatever was killed", async (t) => {
   const { config, killAndAwait } = await testEngines(t, ["kafka", "hdfs"]);
@@ -47,29 +32,18 @@ function submit(spark: SparkInstallation, conf: Record<string, string>, args: re
   const servers = `127.0.0.1:${config.connections.kafka_default?.port}`;
   const lake = `hdfs://127.0.0.1:${config.connections.hdfs_default?.port}/lake`;
   const conf = {
-    "spark.master": "local[2]",
-    "spark.driver.memory": "1g",
-    "spark.ui.enabled": "false",
-    "spark.driver.extraClassPath": jarSetFiles(config, "sparkKafka").join(":"),
-    "spark.sql.catalogImplementation": "hive",
-    "spark.sql.warehouse.dir": `${lake}/warehouse`,
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
-    // On disk, because driver follows driver.
-    "spark.hadoop.javax.jdo.option.ConnectionURL": `jdbc:derby:;databaseName=${join(folder, "metastore")};create=true`,
+    ...sinkConf(config, `${lake}/warehouse`, folder),
     "spark.hadoop.dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "20",
   };
   const kafka = openKafka({ brokers: [servers], clientId: "test", tls: "off", login: null });
   t.teardown(() => kafka.close());
   await kafka.createTopic(TOPIC, { partitions: 3 });
-  await (await WarmSpark.start(conf)).stop();
 
   const signal = AbortSignal.timeout(1_500_000);
   const sending = sendEvents({
     ...{ kafka, topic: TOPIC, partitions: 3, feed: FEED, count: COUNT, perSecond: null, patienceMs: 300_000, signal },
   });
   const args = ["--servers", servers, "--topic", TOPIC, "--root", `${lake}/checkpoints/app_events`, "--most", "4000"];
-  const spark = await installedSpark();
   const running: { sink: ChildProcess | null; killed: string[] } = { sink: null, killed: [] };
   const killing = (async () => {
     for (const victim of VICTIMS) {
@@ -83,11 +57,9 @@ function submit(spark: SparkInstallation, conf: Record<string, string>, args: re
   for (let done = false; !done && attempts < 20; attempts++) {
     // The last attempt begins when everything was sent and killed.
     const last = running.killed.length === VICTIMS.length;
-    const sink = submit(spark, conf, [...args, "--until-read"]);
-    running.sink = sink;
-    sink.stderr?.resume();
-    const code = await new Promise<number | null>((settle) => sink.once("exit", settle));
-    done = last && code === 0;
+    const sink = await submitSink(conf, folder, args);
+    running.sink = sink.process;
+    done = last && (await sink.ended).code === 0;
   }
   await killing;
   t.is((await sending).counts.messages, COUNT);

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
@@ -81,6 +81,7 @@ if (oracles) {
       .split("\n")
       .map((line) => JSON.parse(line) as OracleLine);
     const folder = await mkdtemp(join(tmpdir(), "qflow-oracle-"));
+    t.teardown(() => rm(folder, { recursive: true, force: true }));
     const file = join(folder, "oracle.ts");
     await writeFile(file, `import { dag, Skip } from "qflow";\n${lines.map(sourceOf).join("")}`);
     const home = await testHome(t);

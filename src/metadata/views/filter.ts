@@ -45,7 +45,7 @@ export interface Slice {
 }
 
 /** Columns that are never null: said so or not, only an order without a word about nulls is served by an index in both directions. */
-const NEVER_NULL = /\.(id|dag_id|run_id|task_id|map_index|state|run_after)$/;
+const NEVER_NULL = /\.(id|dag_id|run_id|task_id|map_index|state|run_after|queued_at)$/;
 
 /** `order by …` from names that the listing knows; `tail` makes the order total. */
 export function orderClause(slice: Slice, columns: Readonly<Record<string, string>>, tail: string): string {

@@ -4,7 +4,7 @@ import { QflowError } from "../../errors.ts";
 import type { Sql } from "../database.ts";
 import type { DagVersionRow } from "./dag-views.ts";
 import { Filter, type Page, type PagePart, readPage, type Slice } from "./filter.ts";
-import { totalOf } from "./total.ts";
+import { refuseWideOrder, totalOf } from "./total.ts";
 
 /** A DAG run with its version. */
 export interface RunRow {
@@ -65,10 +65,14 @@ export const RUN_ORDER = {
   queued_at: "r.queued_at",
 } as const;
 
-/** Lists runs. */
+/** Orders that an index serves, of all runs and of a DAG's. */
+const RUN_ORDER_SERVED = ["id", "run_after", "logical_date", "start_date", "end_date", "queued_at"];
+
+/** Lists runs. Throws REQUEST_INVALID for many in an order that no index serves. */
 export async function listRuns(sql: Sql, wanted: RunFilter, slice: Slice): Promise<Page<RunRow>> {
   const filter = runConditions(wanted);
   const total = await totalOf(sql, `from dag_run r ${filter.sql}`, [...filter.values]);
+  refuseWideOrder(slice, total, RUN_ORDER_SERVED);
   const rows = await readPage(slice, {
     columns: RUN_ORDER,
     tail: "r.id",

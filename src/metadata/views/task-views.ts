@@ -5,7 +5,7 @@ import type { Sql } from "../database.ts";
 import type { FailureReport } from "../work-types.ts";
 import type { DagVersionRow } from "./dag-views.ts";
 import { Filter, type Page, type PagePart, readPage, type Slice } from "./filter.ts";
-import { totalOf } from "./total.ts";
+import { refuseWideOrder, totalOf } from "./total.ts";
 
 /** A task instance with its run, its definition and its newest attempt. */
 export interface TaskInstanceRow {
@@ -58,8 +58,12 @@ const INSTANCE_COLUMNS = `
   json_build_object('id', v.id::text, 'dag_id', v.dag_id, 'number', v.number, 'bundle_hash', v.bundle_hash,
     'created_at', v.created_at) as version`;
 
-const INSTANCE_FROM = `
-  from task_instance i
+/** What instances are picked and ordered by. */
+const INSTANCE_PICK = "from task_instance i join dag_run r on r.id = i.dag_run_id";
+
+/** What is shown of the instances that `instances` yields. */
+const instanceFrom = (instances: string) => `
+  from ${instances} i
   join dag_run r on r.id = i.dag_run_id
   join dag_version v on v.id = i.version_id
   join task_def t on t.version_id = i.version_id and t.task_id = i.task_id`;
@@ -81,7 +85,15 @@ export const INSTANCE_ORDER = {
   run_after: "r.run_after",
 } as const;
 
-/** Lists task instances, in the DAG's order unless asked otherwise. */
+/** Orders that an index serves; those that failed are indexed by their end, too. */
+function servedOrders({ states }: TaskInstanceFilter): string[] {
+  return states?.length === 1 && states[0] === "failed" ? ["id", "end_date"] : ["id"];
+}
+
+/**
+ * Lists task instances, in the DAG's order unless asked otherwise. Throws REQUEST_INVALID for many of several runs in an order that
+ * no index serves: one more index would be written with every task.
+ */
 export async function listTaskInstances(
   sql: Sql,
   wanted: TaskInstanceFilter,
@@ -89,13 +101,14 @@ export async function listTaskInstances(
 ): Promise<Page<TaskInstanceRow>> {
   const filter = instanceConditions(wanted);
   const total = await totalOf(sql, `from task_instance i ${filter.sql}`, [...filter.values]);
+  if (wanted.runId === undefined) refuseWideOrder(slice, total, servedOrders(wanted));
   const rows = await readPage(slice, {
     columns: INSTANCE_ORDER,
     tail: "i.dag_run_id desc, i.task_index, i.map_index",
     read: (part) => readInstances(sql, wanted, part),
     count: async (condition) => {
       const { sql: where, values } = instanceConditions(wanted).and(condition);
-      const counted = await sql.query<{ n: number }>(`select count(*)::float8 as n ${INSTANCE_FROM} ${where}`, values);
+      const counted = await sql.query<{ n: number }>(`select count(*)::float8 as n ${INSTANCE_PICK} ${where}`, values);
       return counted.rows[0]?.n ?? 0;
     },
   });
@@ -119,11 +132,13 @@ async function readInstances(
 ): Promise<TaskInstanceRow[]> {
   const filter = instanceConditions(wanted).and(condition);
   const rows = `limit ${filter.bind(limit)} offset ${filter.bind(offset)}`;
+  // The page first, as with runs: what is joined to all that match may be read in a way that is right for few of them only.
+  const page = `(select i.* ${INSTANCE_PICK} ${filter.sql} ${order} ${rows})`;
   const found = await sql.query<TaskInstanceRow>(
     `select ${INSTANCE_COLUMNS}, i.state, i.reason, i.queued_at, i.started_at, i.ended_at, i.try_number, i.attempt_id,
        extract(epoch from coalesce(i.ended_at, case when i.state = 'running' then now() end) - i.started_at)::float8 as duration,
        w.host_id as host, w.pid, a.error, a.progress
-     ${INSTANCE_FROM} ${NEWEST_ATTEMPT} ${filter.sql} ${order} ${rows}`,
+     ${instanceFrom(page)} ${NEWEST_ATTEMPT} ${order}`,
     filter.values,
   );
   return found.rows;
@@ -157,7 +172,7 @@ export async function listTries(sql: Sql, key: InstanceKey): Promise<(TaskInstan
     `select ${INSTANCE_COLUMNS}, a.state, null as reason, null::timestamptz as queued_at, a.started_at, a.ended_at, a.try_number,
        a.attempt_id, extract(epoch from coalesce(a.ended_at, now()) - a.started_at)::float8 as duration,
        w.host_id as host, w.pid, a.error, a.progress
-     ${INSTANCE_FROM}
+     ${instanceFrom("task_instance")}
      join task_attempt a on a.task_instance_id = i.id
      left join worker w on w.worker_id = a.worker_id
      where i.id = $1 order by a.try_number`,

@@ -1,4 +1,5 @@
 import test from "ava";
+import type { QflowError } from "../../../src/errors.ts";
 import { createRun } from "../../../src/metadata/runs.ts";
 import { listDags } from "../../../src/metadata/views/dag-views.ts";
 import { listRuns } from "../../../src/metadata/views/run-views.ts";
@@ -65,6 +66,26 @@ test("each DAG is listed with its own newest runs, newest first", async (t) => {
       ["two", []],
     ],
   );
+});
+
+test("many rows are listed in orders that an index serves only", async (t) => {
+  const db = await testDatabase(t);
+  await deploy(db, dagSpec("one", [{ id: "a" }]));
+  await createRun(db, { dagId: "one", by: "test" });
+  await db.transaction(async (sql) => {
+    await sql.query("set local session_replication_role = replica");
+    await sql.query(
+      `insert into dag_run (dag_id, version_id, run_id, kind, state, run_after, triggered_by)
+       select dag_id, version_id, 'r' || n, kind, 'success', run_after, triggered_by from dag_run, generate_series(1, 10000) n`,
+    );
+  });
+  const first = (orderBy: string, runId?: string) =>
+    listRuns(db, { runId }, { limit: 1, offset: 0, orderBy: [orderBy] });
+  for (const order of ["-queued_at", "queued_at", "start_date", "-end_date", "logical_date", "run_after", "-id"])
+    t.is((await first(order)).rows.length, 1, order);
+  t.is((await first("state", "r7")).rows[0]?.run_id, "r7");
+  const refused = await t.throwsAsync(() => first("-state"), { code: "REQUEST_INVALID" });
+  t.regex((refused as QflowError).remedy, /queued_at/);
 });
 
 test("a total is exact up to 10,000 and never less than what was counted", async (t) => {

@@ -59,7 +59,8 @@ export class WarmSpark {
       "spark.sql.warehouse.dir": join(folder, "warehouse"),
       "spark.hadoop.javax.jdo.option.ConnectionURL": `jdbc:derby:memory:qflow;create=true`,
       // Little data and many plans: compiling them thoroughly costs more than it brings.
-      "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=192m",
+      "spark.driver.extraJavaOptions": `-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=192m -Djava.io.tmpdir=${folder}`,
+      "spark.local.dir": folder,
       ...conf,
     };
     const submit = Object.entries(settings).flatMap(([name, value]) => ["--conf", `"${name}=${value}"`]);
