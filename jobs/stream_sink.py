@@ -24,6 +24,8 @@ from qcompany.stream.ledger import ENTRY, Ledger
 from qcompany.stream.reporting import Reporter
 from qcompany.stream.tables import DEAD_LETTERS, EVENTS, Publisher, prepare_to_write, targets, with_origin
 
+# Between two looks at what the topic has.
+LOOK_SECONDS = 1
 # Batches between two looks at how many entries the ledger has.
 ROLL_EVERY = 250
 
@@ -53,7 +55,7 @@ def arguments():
     parser.add_argument("--topic", required=True)
     parser.add_argument("--root", default=os.environ.get("QFLOW_CHECKPOINT"), help="folder of the lake for checkpoint, ledger and staging")
     parser.add_argument("--most", type=int, default=100_000, help="most messages of a batch")
-    parser.add_argument("--every", type=float, default=10, help="seconds between the starts of two batches")
+    parser.add_argument("--every", type=float, default=10, help="seconds between two batches, unless there is a whole one to read")
     parser.add_argument("--begin", choices=["earliest", "latest"], default="earliest", help="where to begin when nothing was ever read")
     parser.add_argument("--on-loss", choices=["stop", "record"], default="stop", help="what to do when messages are gone that were not read")
     parser.add_argument("--timezone", default="UTC", help="zone of times that name none, and of the hours of the table")
@@ -153,9 +155,10 @@ class Sink:
     def _start(self, known):
         generation, _ = self._next()
         begin = source.resume(self._done, known, self._options.begin)
-        frame = source.messages(self._spark, self._cluster, self._options.topic, begin, self._options.most)
+        every = None if self._options.until_read else self._options.every
+        frame = source.messages(self._spark, self._cluster, self._options.topic, begin, self._options.most, every)
         writer = frame.writeStream.queryName("app_events").option("checkpointLocation", self._checkpoint(generation))
-        trigger = {"availableNow": True} if self._options.until_read else {"processingTime": f"{self._options.every} seconds"}
+        trigger = {"availableNow": True} if self._options.until_read else {"processingTime": f"{min(LOOK_SECONDS, every)} seconds"}
         begin = {str(partition): offset for partition, offset in begin.items()}
 
         def publish(rows, batch):

@@ -146,8 +146,9 @@ export class StreamWorld {
   /** Files of the table of events that readers see. */
   async files(): Promise<{ files: number; bytes: number }> {
     const [[files, bytes] = []] = await this.query(
-      `select count(*), sum(length) from (
-         select distinct _metadata.file_path as path, _metadata.file_size as length from standardized.app_events)`,
+      `select count(*), sum(length) from (select path, max(until) as length from (
+         select input_file_name() as path, input_file_block_start() + input_file_block_length() as until
+         from standardized.app_events) group by path)`,
     );
     return { files: Number(files), bytes: Number(bytes) };
   }

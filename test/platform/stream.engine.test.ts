@@ -121,6 +121,17 @@ test.serial("every message has landed once, and the answers are right", async (t
   t.deepEqual(await reports(spark), reportsOf(answers));
 });
 
+test.serial("a backlog is read batch after batch, and what is less than a batch waits for its time", async (t) => {
+  const { spark, servers } = t.context;
+  const most = Math.floor(COUNT * 0.4);
+  const { batches } = await spark.script<{ batches: number[] }>(join(SUPPORT, "stream_paced.py"), {
+    ...{ servers, topic: TOPIC, most: String(most), every: "3600" },
+  });
+  t.is(batches.length, 2);
+  // A share of each partition, rounded down.
+  t.true(batches.every((count) => count > most - 3 && count <= most));
+});
+
 test.serial("files that are listed hold the same rows as the table", async (t) => {
   const [{ location } = { location: "" }] = await t.context.spark.sql<{ location: string }>(
     "select distinct regexp_extract(input_file_name(), '^(.*/app_events)/', 1) as location from standardized.app_events",

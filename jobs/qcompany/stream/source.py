@@ -111,10 +111,15 @@ def cluster_of(servers, config):
         return {**json.load(file), **({"bootstrap.servers": servers} if servers else {})}
 
 
-def messages(spark, cluster, name, begin, most):
-    """The stream of messages. It fails, rather than going on, when the broker lacks what it should have."""
+def messages(spark, cluster, name, begin, most, every):
+    """The stream of messages. It fails, rather than going on, when the broker lacks what it should have.
+
+    A batch waits `every` seconds (None = not at all) after the one before, unless there are `most` messages for it.
+    """
     offsets = json.dumps({name: {str(partition): offset for partition, offset in begin.items()}})
     source = spark.readStream.format("kafka").options(**{f"kafka.{setting}": value for setting, value in cluster.items()})
     source = source.option("subscribe", name)
     source = source.option("startingOffsets", offsets).option("maxOffsetsPerTrigger", most)
+    if every is not None:
+        source = source.option("minOffsetsPerTrigger", most).option("maxTriggerDelay", f"{round(every * 1000)}ms")
     return source.option("failOnDataLoss", "true").load().withColumnRenamed("timestamp", "kafka_time")
