@@ -1,6 +1,6 @@
 /** The parent's side of the sandbox: children that evaluate bundles under limits of time and memory. */
 import { type ChildProcess, fork } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { INSTALLATION } from "./installation.ts";
 import { fileError } from "./sandbox-errors.ts";
@@ -108,8 +108,10 @@ const ready = new WeakSet<ChildProcess>();
 
 /** The installation, and the folder of packages it was installed into beside others. */
 function readableFolders(): string[] {
-  const packages = INSTALLATION.indexOf("/node_modules/");
-  return packages < 0 ? [INSTALLATION] : [INSTALLATION, INSTALLATION.slice(0, packages + "/node_modules/".length)];
+  const above = INSTALLATION.indexOf("/node_modules/");
+  const packages = above < 0 ? `${INSTALLATION}node_modules/` : INSTALLATION.slice(0, above + "/node_modules/".length);
+  // Where the folder is a link, modules are read from where it leads to.
+  return [...new Set([INSTALLATION, packages, ...(existsSync(packages) ? [`${realpathSync(packages)}/`] : [])])];
 }
 
 interface Limits {
