@@ -46,8 +46,13 @@ export function supervise(spec: ProcessSpec, onDeath: (text: string) => void): S
 
   const start = () => {
     const startedAt = Date.now();
-    // IPC gives the child an end of file when this process dies, however it dies.
-    const started = spawn(spec.command, spec.args, { env: spec.env, stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    // A group of its own: a terminal's Ctrl-C is for this process, which ends the others in order. IPC gives the child an end of
+    // file when this process dies, however it dies.
+    const started = spawn(spec.command, spec.args, {
+      env: spec.env,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
     child = started;
     started.stdout?.pipe(log, { end: false });
     started.stderr?.pipe(log, { end: false });

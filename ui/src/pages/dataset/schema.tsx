@@ -18,7 +18,7 @@ export function Schema({ datasetId }: { datasetId: string }) {
   const { versions, fields } = schemas.data;
   return (
     <section className="fill">
-      <h2>Versions</h2>
+      <h2 className="section-title">Versions</h2>
       <DataTable
         label="Versions"
         rows={versions}
@@ -30,7 +30,7 @@ export function Schema({ datasetId }: { datasetId: string }) {
       />
       {fields.length > 0 && (
         <>
-          <h2>Fields that no column holds</h2>
+          <h2 className="section-title">Fields that no column holds</h2>
           <DataTable
             label="Fields"
             rows={fields}
