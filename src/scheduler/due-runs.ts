@@ -6,7 +6,7 @@ import { nextTick, plan } from "./plan.ts";
 import { timingOf } from "./timing.ts";
 
 /** DAGs handled in one transaction: few, so that workers begin with the first while others are still created. */
-const BATCH = 10;
+const BATCH = 25;
 
 /** What a look at due DAGs did. */
 export interface DueReport {
