@@ -18,6 +18,7 @@ import {
   seedMapped,
   seedRunning,
   seedRuns,
+  seedWide,
 } from "./support/seed.ts";
 import { BROWSER, logIn, startBrowser, startSite } from "./support/site.ts";
 
@@ -92,6 +93,44 @@ browserTest("home says what broke and leads to the log of it", async (t) => {
   await page.reload();
   await page.getByRole("log").getByText("conform of batch-3, try 1").waitFor();
 });
+
+browserTest(
+  "a run of many tasks is fetched as far as it is looked at, sorted whole, and cancelled with all of them",
+  async (t) => {
+    const { page, db } = site;
+    const wide = await seedWide(db, "wide", 1200);
+    await open("/dags/export_orders/runs/wide");
+    const tasks = page.getByRole("table", { name: "Tasks of the run" });
+    await tasks.getByText("copy [0]", { exact: true }).waitFor();
+    t.is(await tasks.getAttribute("aria-rowcount"), "1201");
+    await page.setViewportSize({ width: 1400, height: 900 });
+    t.true((await tasks.getByRole("row").count()) < 100);
+    const last = tasks.getByText("copy [1199]", { exact: true });
+    await waitFor(async () => {
+      await tasks.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+      return (await last.count()) === 1;
+    });
+    await open("/dags/export_orders/runs/wide?task=copy");
+    const items = page.getByRole("table", { name: "Mapped instances" });
+    await items.getByRole("button", { name: "0", exact: true }).waitFor();
+    await items.getByRole("button", { name: /^Item/ }).click();
+    await items.getByRole("button", { name: /^Item/ }).click();
+    await items.getByRole("button", { name: "1199", exact: true }).waitFor();
+    await open("/dags/export_orders/runs/wide");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    const dialog = page.getByRole("dialog", { name: "Cancel the run" });
+    await dialog.getByText("1 running task will be stopped and 1,199 waiting tasks will not start").waitFor();
+    await dialog.getByRole("button", { name: "Cancel the run" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await wide.cancelled();
+    await page
+      .getByRole("banner")
+      .getByText("Failed")
+      .or(page.getByText("Failed", { exact: true }))
+      .first()
+      .waitFor();
+  },
+);
 
 browserTest("the DAG list searches, pauses and triggers with params", async (t) => {
   const { page, db } = site;

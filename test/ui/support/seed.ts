@@ -154,6 +154,24 @@ export async function seedMapped(db: Database, items: readonly Json[]): Promise<
   await work(db, (task) => (task.taskId === "list" ? success([...items]) : success({ copied: task.item })));
 }
 
+/** A run of the mapped DAG whose list is long: one item runs, the others wait. Nothing else may be queued. */
+export async function seedWide(db: Database, runId: string, items: number): Promise<{ cancelled(): Promise<void> }> {
+  await createRun(db, { dagId: EXPORT.dagId, runId, conf: { label: "wide" }, by: "test" });
+  const workerId = await worker(db);
+  const capacity = { functions: 1, operators: 0 };
+  const [list] = (await finishAndClaim(db, workerId, [], capacity)).claimed;
+  if (!list) throw new Error("nothing was claimed");
+  const value = Array.from({ length: items }, (_, index) => index);
+  const [item] = (await finishAndClaim(db, workerId, [{ ...identity(list), state: "success", value }], capacity))
+    .claimed;
+  if (!item) throw new Error("nothing was claimed");
+  return {
+    cancelled: async () => {
+      await finishAndClaim(db, workerId, [{ ...FAILED, ...identity(item) }], { functions: 0, operators: 0 });
+    },
+  };
+}
+
 /** Delivered files: two loaded and balanced, one whose rows do not add up yet. */
 export async function seedFiles(db: Database): Promise<void> {
   const files = ["branches", "sales_agents", "sales_transactions"].map((name) => ({

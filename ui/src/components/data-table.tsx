@@ -22,6 +22,8 @@ interface Props<Row> {
   keyOf: (row: Row, index: number) => string;
   /** Shown in place of the rows when there are none. */
   empty: ReactNode;
+  /** Sorts the rows in place of the table, which may not have all of them; null = as they come. */
+  onSort?: (sorting: Sorting | null) => void;
   /** Called when the last row comes into view and more can be fetched. */
   onEnd?: (() => void) | undefined;
   /** Pixels; all rows are equally high. */
@@ -30,7 +32,8 @@ interface Props<Row> {
   minWidth?: number;
 }
 
-interface Sorting {
+/** By which column, and how. */
+export interface Sorting {
   id: string;
   direction: "ascending" | "descending";
 }
@@ -38,10 +41,14 @@ interface Sorting {
 const OVERSCAN = 12;
 
 export function DataTable<Row>(props: Props<Row>) {
-  const { rows, columns, keyOf, onEnd, rowHeight = 34 } = props;
+  const { rows, columns, keyOf, onEnd, onSort, rowHeight = 34 } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const [sorting, setSorting] = useState<Sorting | null>(null);
-  const sorted = useMemo(() => sortRows(rows, columns, sorting), [rows, columns, sorting]);
+  const sorted = useMemo(() => (onSort ? rows : sortRows(rows, columns, sorting)), [rows, columns, sorting, onSort]);
+  const sort = (next: Sorting | null) => {
+    setSorting(next);
+    onSort?.(next);
+  };
   const virtual = useVirtualizer({
     count: sorted.length,
     getScrollElement: () => scroller.current,
@@ -66,7 +73,7 @@ export function DataTable<Row>(props: Props<Row>) {
       <div className="data-table-inner" style={{ minWidth: props.minWidth }}>
         <div className="data-row data-head" role="row" style={{ gridTemplateColumns: template }}>
           {columns.map((column) => (
-            <HeadCell key={column.id} column={column} sorting={sorting} onSort={setSorting} />
+            <HeadCell key={column.id} column={column} sorting={sorting} onSort={sort} />
           ))}
         </div>
         {sorted.length === 0 && props.empty}

@@ -32,15 +32,16 @@ export class ApiError extends Error {
   }
 }
 
-/** Values of a query string; absent ones are left out. */
-export type Params = Record<string, string | number | boolean | null | undefined>;
+/** Values of a query string; absent ones are left out, each of several is said. */
+export type Params = Record<string, string | number | boolean | readonly string[] | null | undefined>;
 
 /** `/api/v2/dags/etl?limit=5` from encoded path segments and parameters. */
 export function url(segments: readonly string[], params: Params = {}): string {
   const path = `/api/${segments.map(encodeURIComponent).join("/")}`;
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) {
-    if (value !== null && value !== undefined && value !== "") query.set(name, String(value));
+    if (Array.isArray(value)) for (const one of value) query.append(name, one);
+    else if (value !== null && value !== undefined && value !== "") query.set(name, String(value));
   }
   return query.size === 0 ? path : `${path}?${query}`;
 }

@@ -198,26 +198,46 @@ export const explainQuery = (dagId: string, runId: string, task?: TaskAddress) =
     refetchInterval: 5_000,
   });
 
-/** All task instances of a run, mapped ones one by one (at most 1,000). */
+/** Task instances per page of a list of them. */
+const TASK_PAGE = 500;
+
+/** Pages of task instances from an address of the API. */
+const taskPages = (path: readonly string[], params: Params) => ({
+  queryFn: ({ pageParam, signal }: { pageParam: number; signal: AbortSignal }) =>
+    get<TaskInstanceCollection>(url(path, { ...params, limit: TASK_PAGE, offset: pageParam }), signal),
+  initialPageParam: 0,
+  getNextPageParam: (last: TaskInstanceCollection, pages: readonly TaskInstanceCollection[]) => {
+    const loaded = pages.reduce((sum, page) => sum + page.task_instances.length, 0);
+    return last.task_instances.length > 0 && loaded < last.total_entries ? loaded : undefined;
+  },
+});
+
+/** All task instances of a run in the order of its tasks, mapped ones one by one. */
 export const runTasksQuery = (dagId: string, runId: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ["dag", dagId, "run", runId, "tasks"],
+    ...taskPages(["v2", "dags", dagId, "dagRuns", runId, "taskInstances"], {}),
+  });
+
+/** The first of a run's task instances that are in one of these states (none given = any); `total_entries` counts all of them. */
+export const runTasksInQuery = (dagId: string, runId: string, state: readonly string[], limit: number) =>
+  queryOptions({
+    queryKey: ["dag", dagId, "run", runId, "tasks in", state, limit],
     queryFn: ({ signal }) =>
       get<TaskInstanceCollection>(
-        url(["v2", "dags", dagId, "dagRuns", runId, "taskInstances"], { limit: 1000 }),
+        url(["v2", "dags", dagId, "dagRuns", runId, "taskInstances"], { state, limit }),
         signal,
       ),
   });
 
-/** The mapped instances of one task (at most 1,000). */
-export const mappedQuery = (at: TaskAddress) =>
-  queryOptions({
-    queryKey: ["dag", at.dagId, "run", at.runId, "mapped", at.taskId],
-    queryFn: ({ signal }) =>
-      get<TaskInstanceCollection>(
-        url(["v2", "dags", at.dagId, "dagRuns", at.runId, "taskInstances", at.taskId, "listMapped"], { limit: 1000 }),
-        signal,
-      ),
+/** The mapped instances of one task; `order` = a name that the API orders by, descending with a leading minus; null = by index. */
+export const mappedQuery = (at: TaskAddress, order: string | null) =>
+  infiniteQueryOptions({
+    queryKey: ["dag", at.dagId, "run", at.runId, "mapped", at.taskId, order],
+    ...taskPages(["v2", "dags", at.dagId, "dagRuns", at.runId, "taskInstances", at.taskId, "listMapped"], {
+      order_by: order,
+    }),
+    placeholderData: keepPreviousData,
   });
 
 /** Segments of a task instance's address. */

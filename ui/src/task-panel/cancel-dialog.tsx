@@ -7,12 +7,17 @@ import { StateBadge } from "../components/state-mark.tsx";
 import { toast } from "../components/toasts.tsx";
 import { plural } from "../lib/format.ts";
 import { send, url } from "../lib/http.ts";
-import { runTasksQuery } from "../lib/queries.ts";
-import { isUnfinished } from "../lib/states.ts";
+import { runTasksInQuery } from "../lib/queries.ts";
+
+const ENDED = ["success", "failed", "upstream_failed", "skipped", "removed"];
+/** So many of the running tasks are named. */
+const NAMED = 200;
 
 export function CancelDialog({ dagId, runId, onClose }: { dagId: string; runId: string; onClose: () => void }) {
   const client = useQueryClient();
-  const tasks = useQuery(runTasksQuery(dagId, runId));
+  const all = useQuery(runTasksInQuery(dagId, runId, [], 0));
+  const ended = useQuery(runTasksInQuery(dagId, runId, ENDED, 0));
+  const running = useQuery(runTasksInQuery(dagId, runId, ["running"], NAMED));
   const cancel = useMutation({
     mutationFn: () => send<DagRun>("PATCH", url(["v2", "dags", dagId, "dagRuns", runId]), { state: "failed" }),
     onSuccess: async () => {
@@ -24,8 +29,9 @@ export function CancelDialog({ dagId, runId, onClose }: { dagId: string; runId: 
       ]);
     },
   });
-  const open = (tasks.data?.task_instances ?? []).filter((instance) => isUnfinished(instance.state));
-  const running = open.filter((instance) => instance.state === "running");
+  const count = running.data?.total_entries ?? 0;
+  const waiting = Math.max(0, (all.data?.total_entries ?? 0) - (ended.data?.total_entries ?? 0) - count);
+  const isPending = all.isPending || ended.isPending || running.isPending;
   return (
     <Dialog
       title="Cancel the run"
@@ -41,14 +47,17 @@ export function CancelDialog({ dagId, runId, onClose }: { dagId: string; runId: 
         </>
       }
     >
-      <p>
-        The run ends as failed. {plural(running.length, "running task")} will be stopped and{" "}
-        {plural(open.length - running.length, "waiting task")} will not start. What has succeeded stays.
-      </p>
-      {tasks.isPending && <Skeleton rows={3} />}
+      {isPending ? (
+        <Skeleton rows={3} />
+      ) : (
+        <p>
+          The run ends as failed. {plural(count, "running task")} will be stopped and {plural(waiting, "waiting task")}{" "}
+          will not start. What has succeeded stays.
+        </p>
+      )}
       {cancel.isError && <ErrorNote error={cancel.error} />}
       <ul className="affected" aria-label="What will be stopped">
-        {running.map((instance) => (
+        {(running.data?.task_instances ?? []).map((instance) => (
           <li key={instance.id} className="row">
             <span className="mono grow ellipsis">{instance.task_id}</span>
             <StateBadge state={instance.state} />

@@ -1,16 +1,27 @@
 /** The instances of a mapped task. */
-import { useQuery } from "@tanstack/react-query";
-import { useMemo } from "react";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useCallback, useMemo, useState } from "react";
 import type { TaskInstance } from "../../../src/api/contract.ts";
-import { type Column, DataTable } from "../components/data-table.tsx";
+import { type Column, DataTable, type Sorting } from "../components/data-table.tsx";
 import { Empty, ErrorNote, Skeleton } from "../components/feedback.tsx";
 import { StateBadge } from "../components/state-mark.tsx";
 import { Took } from "../components/time.tsx";
 import { mappedQuery, type TaskAddress } from "../lib/queries.ts";
-import { lookOf } from "../lib/states.ts";
+import { useNextPage } from "../lib/use-next-page.ts";
+
+/** Column → what the API calls it. */
+const ORDER: Readonly<Record<string, string>> = { index: "map_index", state: "state", took: "duration" };
 
 export function MappedList({ at, onOpen }: { at: TaskAddress; onOpen: (mapIndex: number) => void }) {
-  const list = useQuery(mappedQuery(at));
+  const [order, setOrder] = useState<string | null>(null);
+  const list = useInfiniteQuery(mappedQuery(at, order));
+  const rows = useMemo(() => (list.data?.pages ?? []).flatMap((page) => page.task_instances), [list.data]);
+  const onEnd = useNextPage(list);
+  // The server sorts: what is looked for may be on a page that was not fetched.
+  const onSort = useCallback((sorting: Sorting | null) => {
+    const name = sorting && ORDER[sorting.id];
+    setOrder(name ? `${sorting.direction === "descending" ? "-" : ""}${name}` : null);
+  }, []);
   const columns = useMemo(() => mappedColumns(onOpen), [onOpen]);
   if (list.isError) return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
   if (list.isPending) return <Skeleton />;
@@ -18,9 +29,11 @@ export function MappedList({ at, onOpen }: { at: TaskAddress; onOpen: (mapIndex:
     <div className="panel-body panel-fill">
       <DataTable
         label="Mapped instances"
-        rows={list.data.task_instances}
+        rows={rows}
         columns={columns}
         keyOf={(instance) => String(instance.map_index)}
+        onSort={onSort}
+        onEnd={onEnd}
         empty={<Empty title="Not expanded yet">The list it maps over is not there yet, or is empty.</Empty>}
       />
     </div>
@@ -44,7 +57,7 @@ function mappedColumns(onOpen: (mapIndex: number) => void): Column<TaskInstance>
       id: "state",
       title: "State",
       width: "minmax(130px, 1fr)",
-      sortBy: (instance) => lookOf(instance.state).word,
+      sortBy: (instance) => instance.state ?? "",
       cell: (instance) => <StateBadge state={instance.state} />,
     },
     {
@@ -52,7 +65,6 @@ function mappedColumns(onOpen: (mapIndex: number) => void): Column<TaskInstance>
       title: "Tries",
       width: "70px",
       align: "right",
-      sortBy: (i) => i.try_number,
       cell: (i) => i.try_number,
     },
     {

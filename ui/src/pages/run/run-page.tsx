@@ -1,13 +1,14 @@
 /** One run: how it goes, what it was given, each task on a common time axis. */
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { type ReactNode, useMemo } from "react";
 import type { DagRun } from "../../../../src/api/contract.ts";
 import { ErrorNote, Skeleton } from "../../components/feedback.tsx";
 import { StateBadge } from "../../components/state-mark.tsx";
 import { At, Took } from "../../components/time.tsx";
 import { WhyRun } from "../../components/why.tsx";
 import { runQuery, runTasksQuery } from "../../lib/queries.ts";
+import { useNextPage } from "../../lib/use-next-page.ts";
 import { PanelFrame } from "../../task-panel/panel-frame.tsx";
 import { RunActions } from "./run-actions.tsx";
 import { Timeline } from "./timeline.tsx";
@@ -20,7 +21,9 @@ export function RunPage() {
   const search = route.useSearch();
   const navigate = useNavigate();
   const run = useQuery(runQuery(dagId, runId));
-  const tasks = useQuery(runTasksQuery(dagId, runId));
+  const tasks = useInfiniteQuery(runTasksQuery(dagId, runId));
+  const instances = useMemo(() => (tasks.data?.pages ?? []).flatMap((page) => page.task_instances), [tasks.data]);
+  const onEnd = useNextPage(tasks);
   return (
     <PanelFrame dagId={dagId} runId={runId} search={search}>
       <div className="page">
@@ -34,7 +37,9 @@ export function RunPage() {
           {tasks.data && run.data && (
             <Timeline
               run={run.data}
-              instances={tasks.data.task_instances}
+              instances={instances}
+              total={tasks.data.pages[0]?.total_entries ?? 0}
+              onEnd={onEnd}
               selected={search.task ?? null}
               onOpen={(task, map) => void navigate({ to: ".", search: map < 0 ? { task } : { task, map } })}
             />

@@ -1,5 +1,6 @@
-/** Task instances of a run on a common time axis: waiting parts pale, running parts solid. */
-
+/** Task instances of a run on a common time axis: waiting parts pale, running parts solid. Draws the rows in view. */
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useRef } from "react";
 import type { DagRun, TaskInstance } from "../../../../src/api/contract.ts";
 import { Empty } from "../../components/feedback.tsx";
 import { StateMark } from "../../components/state-mark.tsx";
@@ -10,7 +11,11 @@ import { lookOf } from "../../lib/states.ts";
 
 interface Props {
   run: DagRun;
+  /** Those that were fetched, of `total`. */
   instances: readonly TaskInstance[];
+  total: number;
+  /** The last of them came into view. */
+  onEnd: () => void;
   selected: string | null;
   onOpen: (taskId: string, mapIndex: number) => void;
 }
@@ -22,15 +27,37 @@ interface Axis {
 }
 
 const TICKS = [0, 0.25, 0.5, 0.75, 1];
+/** As in run-page.css. */
+const ROW_HEIGHT = 33;
+const OVERSCAN = 12;
 
-export function Timeline({ run, instances, selected, onOpen }: Props) {
+export function Timeline({ run, instances, total, onEnd, selected, onOpen }: Props) {
   const now = useNow();
+  const scroller = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: instances.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_HEIGHT,
+    overscan: OVERSCAN,
+  });
+  const items = virtual.getVirtualItems();
+  const reachesEnd = instances.length > 0 && (items.at(-1)?.index ?? -1) >= instances.length - 1;
+  useEffect(() => {
+    if (reachesEnd) onEnd();
+  }, [reachesEnd, onEnd]);
   if (instances.length === 0) return <Empty title="This run has no tasks" />;
   const start = Date.parse(run.start_date ?? run.queued_at ?? run.run_after);
   const end = run.end_date ? Date.parse(run.end_date) : Math.max(now, start);
   const axis = { start, length: Math.max(1000, end - start) };
   return (
-    <div className="timeline card" role="table" aria-label="Tasks of the run">
+    <div
+      className="timeline card"
+      ref={scroller}
+      tabIndex={0}
+      role="table"
+      aria-label="Tasks of the run"
+      aria-rowcount={total}
+    >
       <div className="timeline-row timeline-head small muted" role="row">
         <span role="columnheader">Task</span>
         <span role="columnheader" className="right">
@@ -44,32 +71,41 @@ export function Timeline({ run, instances, selected, onOpen }: Props) {
           ))}
         </span>
       </div>
-      {instances.map((instance) => (
-        <Row
-          key={`${instance.task_id}/${instance.map_index}`}
-          instance={instance}
-          axis={axis}
-          now={now}
-          mark={instance.task_id === selected ? "selected" : "none"}
-          onOpen={onOpen}
-        />
-      ))}
+      <div role="rowgroup" style={{ height: virtual.getTotalSize(), position: "relative" }}>
+        {items.map(({ index, start: top }) => {
+          const instance = instances[index] as TaskInstance;
+          return (
+            <Row
+              key={`${instance.task_id}/${instance.map_index}`}
+              instance={instance}
+              top={top}
+              axis={axis}
+              now={now}
+              mark={instance.task_id === selected ? "selected" : "none"}
+              onOpen={onOpen}
+            />
+          );
+        })}
+      </div>
     </div>
   );
 }
 
 interface RowProps {
   instance: TaskInstance;
+  /** Pixels from the first row. */
+  top: number;
   axis: Axis;
   now: number;
   mark: "selected" | "none";
   onOpen: Props["onOpen"];
 }
 
-function Row({ instance, axis, now, mark, onOpen }: RowProps) {
+function Row({ instance, top, axis, now, mark, onOpen }: RowProps) {
   const look = lookOf(instance.state);
+  const place = { position: "absolute", transform: `translateY(${top}px)` } as const;
   return (
-    <div className="timeline-row" role="row" data-mark={mark}>
+    <div className="timeline-row" role="row" data-mark={mark} style={place}>
       <span role="cell" className="row timeline-task">
         <StateMark state={instance.state} />
         <button type="button" className="link ellipsis" onClick={() => onOpen(instance.task_id, instance.map_index)}>
