@@ -8,10 +8,10 @@ import { installEngines } from "../../src/engines/install.ts";
 import { installJarSets } from "../../src/engines/jar-sets.ts";
 import { sendEvents } from "../../src/feed/index.ts";
 import { type Kafka, openKafka } from "../../src/kafka/index.ts";
-import { type FileStore, openStore } from "../../src/lake/index.ts";
+import { openStore } from "../../src/lake/index.ts";
 import { testEngines } from "../support/engines.ts";
 import { WarmSpark } from "./support/spark.ts";
-import { sinkConf, submitSink } from "./support/submitted-sink.ts";
+import { readSoFar, sinkConf, submitSink } from "./support/submitted-sink.ts";
 
 const TOPIC = "app-events";
 const FEED = { seed: 13, start: new Date("2026-01-01T22:00:00Z"), spacingMs: 400 };
@@ -37,7 +37,7 @@ test.serial(
 
     await send(kafka, 3_000);
     t.is((await sink()).code, 0);
-    t.is(await read(store), 3_000);
+    t.is(await readSoFar(store, LEDGER), 3_000);
     await send(kafka, 6_000);
 
     // Less than a block is left: no new file can be begun.
@@ -46,19 +46,19 @@ test.serial(
     t.not(written.code, 0);
     t.regex(written.output, /LAKE_FULL: The DiskSpace quota of \/lake is exceeded/);
     await quota(hdfs, "/lake", -1);
-    t.is(await read(store), 3_000, "nothing was committed");
+    t.is(await readSoFar(store, LEDGER), 3_000, "nothing was committed");
 
     await quota(hdfs, "/lake/warehouse", 1);
     const published = await sink();
     t.not(published.code, 0);
     t.regex(published.output, /LAKE_FULL: The DiskSpace quota of \/lake\/warehouse is exceeded/);
-    t.is(await read(store), 6_000, "the batch is committed, and not to be seen yet");
+    t.is(await readSoFar(store, LEDGER), 6_000, "the batch is committed, and not to be seen yet");
     const again = await sink();
     t.regex(again.output, /LAKE_FULL/, "what is committed is carried out before anything else");
     await quota(hdfs, "/lake/warehouse", -1);
 
     t.is((await sink()).code, 0);
-    t.is(await read(store), 6_000);
+    t.is(await readSoFar(store, LEDGER), 6_000);
     const reader = await WarmSpark.start(conf);
     t.teardown(() => reader.stop());
     const places = "select topic, partition, offset from";
@@ -76,17 +76,6 @@ function send(kafka: Kafka, count: number) {
   return sendEvents({
     ...{ kafka, topic: TOPIC, partitions: 3, feed: FEED, count, perSecond: null, patienceMs: 60_000, signal },
   });
-}
-
-/** Messages that the ledger says were read. */
-async function read(store: FileStore): Promise<number> {
-  let sum = 0;
-  for (const { name } of await store.list(LEDGER)) {
-    const parts: Uint8Array[] = [];
-    for await (const part of store.read(`${LEDGER}/${name}`)) parts.push(part);
-    sum += (JSON.parse(Buffer.concat(parts).toString()) as { read: number }).read;
-  }
-  return sum;
 }
 
 /** Limits the bytes below a folder; -1 = no limit. */

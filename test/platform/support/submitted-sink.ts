@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../../../src/config.ts";
 import { jarSetFiles } from "../../../src/engines/jar-sets.ts";
+import type { FileStore } from "../../../src/lake/index.ts";
 import { createStatements } from "./ddl.ts";
 import { installedSpark } from "./spark.ts";
 
@@ -60,4 +61,15 @@ export async function submitSink(
     child.once("close", (code) => settle({ code, output: parts.join("") })),
   );
   return { process: child, ended };
+}
+
+/** Messages that the sink's ledger, a folder of the lake, says were read. */
+export async function readSoFar(store: FileStore, ledger: string): Promise<number> {
+  let sum = 0;
+  for (const { name } of await store.list(ledger)) {
+    const parts: Uint8Array[] = [];
+    for await (const part of store.read(`${ledger}/${name}`)) parts.push(part);
+    sum += (JSON.parse(Buffer.concat(parts).toString()) as { read: number }).read;
+  }
+  return sum;
 }
