@@ -1,12 +1,12 @@
 /** A worker as a process of its own: signals, and the end of the process that started it. */
-import { startWorker, type WorkerOptions } from "./worker.ts";
+import { createWorker, type WorkerOptions } from "./worker.ts";
 
 /**
  * Runs a worker until it is told to stop: SIGTERM or SIGINT drains, a second one hands everything back at once; so does the end
  * of the parent when this process was started with an IPC channel. `stopWhen` drains, too. Resolves when its session is closed and no child is left.
  */
 export async function runWorker(options: WorkerOptions & { stopWhen?: Promise<void> }): Promise<void> {
-  const worker = await startWorker(options);
+  const worker = await createWorker(options);
   const stopped = Promise.withResolvers<void>();
   let asked = 0;
   const stop = () => {
@@ -19,6 +19,8 @@ export async function runWorker(options: WorkerOptions & { stopWhen?: Promise<vo
   process.on("SIGINT", stop);
   process.on("disconnect", orphaned);
   try {
+    // Who sees its row may tell it to stop at once.
+    await worker.start();
     await stopped.promise;
   } finally {
     process.removeListener("SIGTERM", stop);

@@ -35,7 +35,7 @@ export interface WorkerOptions extends ExecutorOptions {
 /** How long what runs may go on when a worker stops: `drain` waits for it, then hands it back; `now` hands back at once. */
 export type StopMode = "drain" | "now";
 
-/** A running worker. */
+/** A worker in this process. */
 export interface Worker {
   /** Id of its session; another one after its session was lost. */
   readonly workerId: string;
@@ -43,7 +43,12 @@ export interface Worker {
   readonly pids: { readonly host: readonly number[]; readonly runners: readonly number[] };
   /** Ends children that no attempt has needed for so long, as it does by itself after five minutes; the next attempt starts them again. */
   rest(idleMs: number): void;
-  /** Claims nothing more, lets attempts end or hands them back, ends its children. A second call with `now` hurries the first. */
+  /** Registers it, and takes work from then on. Rejects with what makes that impossible for good. */
+  start(): Promise<void>;
+  /**
+   * Claims nothing more, lets attempts end or hands them back, ends its children. A second call with `now` hurries the first. One that
+   * has not yet registered does not come up any more.
+   */
   stop(mode: StopMode): Promise<void>;
 }
 
@@ -53,14 +58,19 @@ const LEFTOVER_MS = 5000;
 const SWEEP_EVERY_MS = 30_000;
 /** Runners and host that nothing has needed for so long are ended. */
 const REST_AFTER_MS = 300_000;
-/** How long a stopping worker waits for its listener to end. */
+/** How long a stopping worker waits for its listener to end, or for the answer to its registration. */
 const FAREWELL_MS = 5000;
+
+/** Makes a worker that is not started yet: whoever has to be able to stop it can be ready before it is. */
+export async function createWorker(options: WorkerOptions): Promise<Worker> {
+  return new RunningWorker(options, await workerMarker(), options.hostId ?? (await hostId()));
+}
 
 /** Starts a worker in this process. Resolves when it is registered; throws what makes that impossible for good. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  const running = new RunningWorker(options, await workerMarker(), options.hostId ?? (await hostId()));
-  await running.start();
-  return running;
+  const worker = await createWorker(options);
+  await worker.start();
+  return worker;
 }
 
 class RunningWorker implements Worker {
@@ -75,6 +85,8 @@ class RunningWorker implements Worker {
   #swept = true;
   #sweeper: NodeJS.Timeout | null = null;
   #stopListening: () => Promise<void> = async () => {};
+  #starting: Promise<void> = Promise.resolve();
+  #isUp = false;
   #stopping: Promise<void> | null = null;
   #hurry = Promise.withResolvers<void>();
 
@@ -130,17 +142,9 @@ class RunningWorker implements Worker {
     return { host: operators.pids, runners: functions.pids };
   }
 
-  async start(): Promise<void> {
-    await removeDeadFolders(join(this.#config.home, "tmp"));
-    const left = await sweepDeadWorkers(this.#config.environment[INSTANCE_MARKER] ?? "");
-    if (left > 0) this.#warn(`ended ${left} processes that a dead worker had left`);
-    await this.#core.session.start();
-    // Everything else starts with the first attempt; a Spark driver takes longer than anybody wants to wait.
-    if (this.#config.sparkStart === "eager") this.#core.executors.operators.prewarm();
-    this.#stopListening = listen(this.#database, "qflow_work", () => this.#core.onWake());
-    this.#core.claims.start();
-    this.#services.start();
-    this.#sweeper = setInterval(() => void this.#tidy(), SWEEP_EVERY_MS).unref();
+  start(): Promise<void> {
+    this.#starting = this.#start();
+    return this.#starting;
   }
 
   rest(idleMs: number): void {
@@ -153,6 +157,22 @@ class RunningWorker implements Worker {
     if (mode === "now") this.#hurry.resolve();
     this.#stopping ??= this.#stop();
     return this.#stopping;
+  }
+
+  async #start(): Promise<void> {
+    await removeDeadFolders(join(this.#config.home, "tmp"));
+    const left = await sweepDeadWorkers(this.#config.environment[INSTANCE_MARKER] ?? "");
+    if (left > 0) this.#warn(`ended ${left} processes that a dead worker had left`);
+    await this.#core.session.start();
+    // The answer may come when nobody waits for it any more.
+    if (this.#stopping) return this.#core.farewell();
+    this.#isUp = true;
+    // Everything else starts with the first attempt; a Spark driver takes longer than anybody wants to wait.
+    if (this.#config.sparkStart === "eager") this.#core.executors.operators.prewarm();
+    this.#stopListening = listen(this.#database, "qflow_work", () => this.#core.onWake());
+    this.#core.claims.start();
+    this.#services.start();
+    this.#sweeper = setInterval(() => void this.#tidy(), SWEEP_EVERY_MS).unref();
   }
 
   /** Leftovers come from attempts, and where nothing has run since the last round there are none. */
@@ -174,6 +194,8 @@ class RunningWorker implements Worker {
   }
 
   async #stop(): Promise<void> {
+    await within(this.#starting, FAREWELL_MS);
+    if (!this.#isUp) return this.#core.session.stop();
     const { sink, executors } = this.#core;
     await this.#core.drain(this.#hurry.promise);
     await within(this.#stopListening(), FAREWELL_MS);
