@@ -24,12 +24,12 @@ add(
     timeout: "3m",
   }),
 );
-// Each of these files starts a JVM or more: one at a time on a small machine.
+// Each of these files starts a JVM or more, and waits for it a third of its time.
 add(
   await runTests({
     name: "tests on the engines",
     patterns: ["test/**/*.engine.test.ts", "test/e2e/**/*.test.ts"],
-    concurrency: 1,
+    concurrency: 2,
     timeout: "15m",
   }),
 );

@@ -17,15 +17,28 @@ import { PlatformFolder, type RunningPlatform, startTestPlatform } from "../supp
 const ROWS = 120;
 
 /** Who is killed: how its process is recognised, and the task during which it happens. */
-const VICTIMS = [
-  { name: "worker", command: /cli\.ts worker/, inside: "standardize" },
-  { name: "scheduler", command: /cli\.ts scheduler/, inside: "standardize" },
-  { name: "runner", command: /runner-main\.ts/, inside: "standardize" },
-  { name: "Spark driver", command: /java .*session_server\.py/, inside: "conform" },
-  { name: "Postgres", command: /bin\/postgres -D/, inside: "standardize" },
-  { name: "HiveServer2 endpoint", command: /java .*HiveThriftServer2/, inside: "tables" },
-  { name: "FTP server", command: /ftp_server\.py/, inside: "land" },
-] as const;
+interface Victim {
+  readonly name: string;
+  readonly command: RegExp;
+  readonly inside: string;
+}
+
+/** Who is killed while one batch is loaded, in the order of the tasks. */
+const ROUNDS: readonly (readonly Victim[])[] = [
+  [
+    { name: "worker", command: /cli\.ts worker/, inside: "standardize" },
+    { name: "Spark driver", command: /java .*session_server\.py/, inside: "conform" },
+  ],
+  [
+    { name: "FTP server", command: /ftp_server\.py/, inside: "land" },
+    { name: "scheduler", command: /cli\.ts scheduler/, inside: "standardize" },
+  ],
+  [
+    { name: "HiveServer2 endpoint", command: /java .*HiveThriftServer2/, inside: "tables" },
+    { name: "runner", command: /runner-main\.ts/, inside: "standardize" },
+  ],
+  [{ name: "Postgres", command: /bin\/postgres -D/, inside: "standardize" }],
+];
 /** After this task has ended comes the second kill. */
 const BETWEEN = "conform";
 
@@ -37,7 +50,7 @@ let loaded: number[] = [];
 test.before("a platform that has loaded one batch", async (t) => {
   t.timeout(600_000);
   source = await mkdtemp(join(tmpdir(), "qflow-source-"));
-  await generateFeed({ directory: source, batches: VICTIMS.length + 1, rows: ROWS, seed: 31 });
+  await generateFeed({ directory: source, batches: ROUNDS.length + 1, rows: ROWS, seed: 31 });
   folder = await PlatformFolder.create();
   await folder.deliver(source, [1]);
   platform = await startTestPlatform(folder);
@@ -53,22 +66,26 @@ test.after.always("nothing is left running", async (t) => {
   await rm(source, { recursive: true, force: true });
 });
 
-for (const [index, victim] of VICTIMS.entries()) {
-  test.serial(`kill -9 of the ${victim.name}, inside a task and between two, changes no figure`, async (t) => {
+for (const [index, victims] of ROUNDS.entries()) {
+  const names = victims.map(({ name }) => name).join(" and ");
+  test.serial(`kill -9 of ${names}, inside a task and between two, changes no figure`, async (t) => {
     t.timeout(900_000);
     const batch = index + 2;
     await folder.deliver(source, [batch]);
     loaded.push(batch);
     const rest = platform.rest();
-    await untilTask(batch, victim.inside, ["running"]);
-    const killed = await kill(t, victim.command);
+    const killed: number[] = [];
+    for (const { command, inside } of victims) {
+      await untilTask(batch, inside, ["running"]);
+      killed.push(...(await kill(t, command)));
+    }
     await untilTask(batch, BETWEEN, ["success"]);
-    const again = await kill(t, victim.command);
+    for (const { command } of victims) killed.push(...(await kill(t, command)));
     t.deepEqual((await rest).failed, []);
     await assertSound(t);
     const now = new Set((await folder.processes()).map(({ pid }) => pid));
     t.false(
-      [...killed, ...again].some((pid) => now.has(pid)),
+      killed.some((pid) => now.has(pid)),
       "what was killed stays dead",
     );
   });
