@@ -162,7 +162,6 @@ $$;
 create function announce_service_events(p_service text, p_attempt uuid, p_every interval, p_events jsonb) returns void
 language plpgsql as $$
 declare
-  fresh record;
   at_once jsonb;
 begin
   -- Rows first, in one order, then the lock of events: as whoever flushes does.
@@ -176,23 +175,28 @@ begin
     on conflict (service_id, dataset, partition) do update set attempt_id = excluded.attempt_id,
       announcements = p.announcements + (select f.announcements from fresh f where (f.dataset, f.partition) = (p.dataset, p.partition)),
       rows = p.rows + (select f.rows from fresh f where (f.dataset, f.partition) = (p.dataset, p.partition))
-    returning p.dataset, p.partition, p.announcements
+    returning p.service_id, p.attempt_id, p.dataset, p.partition, p.announcements
+  ), told as (
+    select n.service_id, n.attempt_id, dataset, partition, f.rows
+    from noted n join fresh f using (dataset, partition) where n.announcements = 0
   )
-  select coalesce(jsonb_agg(f order by f.dataset, f.partition), '[]') into at_once
-  from noted n join fresh f using (dataset, partition) where n.announcements = 0;
-  for fresh in select * from jsonb_to_recordset(at_once) e (dataset text, partition text, rows bigint) loop
-    perform append_service_event(p_service, fresh.dataset, fresh.partition, p_attempt, fresh.rows);
-  end loop;
+  select jsonb_agg(told) into at_once from told;
+  perform append_service_events(at_once);
 end
 $$;
 
-create function append_service_event(p_service text, p_dataset text, p_partition text, p_attempt uuid, p_rows bigint) returns void
-language plpgsql as $$
+-- Appends an event of a dataset for each of `p_events`; null = there is none.
+create function append_service_events(p_events jsonb) returns void language plpgsql as $$
 begin
+  if p_events is null then
+    return;
+  end if;
   perform pg_advisory_xact_lock(dataset_lock());
   insert into dataset_event (dataset, key, extra, partition, attempt_id)
-  values (p_dataset, p_attempt || '/' || gen_random_uuid(), jsonb_build_object('service', p_service, 'rows', p_rows),
-    nullif(p_partition, ''), p_attempt);
+  select e.dataset, e.attempt_id || '/' || gen_random_uuid(), jsonb_build_object('service', e.service_id, 'rows', e.rows),
+    nullif(e.partition, ''), e.attempt_id
+  from jsonb_to_recordset(p_events) e (service_id text, attempt_id uuid, dataset text, partition text, rows bigint)
+  order by e.dataset, e.partition;
   perform pg_notify('qflow_scheduler', '');
 end
 $$;
@@ -200,23 +204,22 @@ $$;
 -- Announces what has waited long enough, and forgets partitions of which nothing came. Returns how many events there are more.
 create function flush_service_events(p_limit integer) returns integer language plpgsql as $$
 declare
-  one service_event;
-  n integer := 0;
+  events jsonb;
 begin
-  for one in
+  with due as materialized (
     select * from service_event where due_at <= now() order by dataset, partition limit p_limit for update skip locked
-  loop
-    if one.announcements = 0 then
-      delete from service_event where service_id = one.service_id and dataset = one.dataset and partition = one.partition;
-      continue;
-    end if;
+  ), forgotten as (
+    delete from service_event e using due d
+    where (e.service_id, e.dataset, e.partition) = (d.service_id, d.dataset, d.partition) and d.announcements = 0
+  ), told as (
     update service_event e set announcements = 0, rows = 0, due_at = now() + interval_of(v.spec -> 'emitEveryMs')
-    from service s join service_version v on v.id = s.version_id
-    where s.service_id = one.service_id and e.service_id = one.service_id and e.dataset = one.dataset and e.partition = one.partition;
-    perform append_service_event(one.service_id, one.dataset, one.partition, one.attempt_id, one.rows);
-    n := n + 1;
-  end loop;
-  return n;
+    from due d join service s using (service_id) join service_version v on v.id = s.version_id
+    where (e.service_id, e.dataset, e.partition) = (d.service_id, d.dataset, d.partition) and d.announcements > 0
+    returning d.service_id, d.attempt_id, d.dataset, d.partition, d.rows
+  )
+  select jsonb_agg(told) into events from told;
+  perform append_service_events(events);
+  return coalesce(jsonb_array_length(events), 0);
 end
 $$;
 
