@@ -17,7 +17,7 @@ read -r group || exit 0
 read -r line && exit 0
 kill -s "$1" -- "-$group" 2>/dev/null
 turns=0
-while kill -s 0 -- "-$group" 2>/dev/null && [ "$turns" -lt 50 ]; do sleep 0.1; turns=$((turns+1)); done
+while kill -s 0 -- "-$group" 2>/dev/null && [ "$turns" -lt 10 ]; do sleep 0.5; turns=$((turns+1)); done
 kill -s KILL -- "-$group" 2>/dev/null
 exit 0
 `;

@@ -59,7 +59,7 @@ test("when the parent is killed, the group goes too, even when it ignores TERM",
     ),
   );
   parent.kill("SIGKILL");
-  await until(async () => (await findByMarker(INSTANCE_MARKER, folder)).length === 0, 15_000);
+  await until(async () => (await findByMarker(INSTANCE_MARKER, folder)).length === 0);
   t.pass();
 });
 

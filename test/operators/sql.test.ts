@@ -122,5 +122,6 @@ test("a stopped attempt stops its statement on the server", async (t) => {
   while ((await running()) === 0) await new Promise((next) => setTimeout(next, 10));
   stop.abort(new Error("cancelled"));
   await t.throwsAsync(done, { message: "cancelled" });
-  t.is(await running(), 0);
+  // The server shows a statement for a moment after it has told of its end.
+  while ((await running()) > 0);
 });
