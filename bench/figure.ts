@@ -13,8 +13,12 @@ export interface Figure {
 /** Sums up measurements; at least one. */
 export function figure(name: string, unit: string, values: readonly number[]): Figure {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (index: number) => Math.round((sorted[index] ?? Number.NaN) * 1000) / 1000;
-  return { name, unit, n: sorted.length, min: at(0), median: at(sorted.length >> 1), max: at(sorted.length - 1) };
+  const n = sorted.length;
+  // The mean of the two in the middle where there are two.
+  const between = (low: number, high: number) =>
+    Math.round((((sorted[low] ?? Number.NaN) + (sorted[high] ?? Number.NaN)) / 2) * 1000) / 1000;
+  const median = between((n - 1) >> 1, n >> 1);
+  return { name, unit, n, min: between(0, 0), median, max: between(n - 1, n - 1) };
 }
 
 /** Figures as a table for people. */

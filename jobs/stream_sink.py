@@ -24,8 +24,6 @@ from qcompany.stream.ledger import ENTRY, Ledger
 from qcompany.stream.reporting import Reporter
 from qcompany.stream.tables import DEAD_LETTERS, EVENTS, Publisher, prepare_to_write, targets, with_origin
 
-# Between two looks at what the topic has.
-LOOK_SECONDS = 1
 # Batches between two looks at how many entries the ledger has.
 ROLL_EVERY = 250
 
@@ -158,7 +156,6 @@ class Sink:
         every = None if self._options.until_read else self._options.every
         frame = source.messages(self._spark, self._cluster, self._options.topic, begin, self._options.most, every)
         writer = frame.writeStream.queryName("app_events").option("checkpointLocation", self._checkpoint(generation))
-        trigger = {"availableNow": True} if self._options.until_read else {"processingTime": f"{min(LOOK_SECONDS, every)} seconds"}
         begin = {str(partition): offset for partition, offset in begin.items()}
 
         def publish(rows, batch):
@@ -169,7 +166,7 @@ class Sink:
                 self._verdict = verdict
                 raise RuntimeError(str(verdict)) from None
 
-        return writer.trigger(**trigger).foreachBatch(publish).start()
+        return writer.trigger(**source.trigger(every)).foreachBatch(publish).start()
 
     def _publish(self, rows, generation, batch, topic_id, begin):
         """One batch. What has an entry is never computed again."""

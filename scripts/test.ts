@@ -28,8 +28,17 @@ add(
 add(
   await runTests({
     name: "tests on the engines",
-    patterns: ["test/**/*.engine.test.ts", "test/e2e/**/*.test.ts"],
+    patterns: ["test/**/*.engine.test.ts"],
     concurrency: 2,
+    timeout: "15m",
+  }),
+);
+// A platform keeps a small machine busy alone.
+add(
+  await runTests({
+    name: "tests of the whole platform",
+    patterns: ["test/e2e/**/*.test.ts"],
+    concurrency: 1,
     timeout: "15m",
   }),
 );

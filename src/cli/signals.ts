@@ -20,5 +20,7 @@ export function untilSignal(): Promise<StopReason> {
     };
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => asked(signal));
     process.once("disconnect", () => resolve("parent"));
+    // It may have gone before there was anybody to hear of it; without a channel this is undefined.
+    if (process.connected === false) resolve("parent");
   });
 }

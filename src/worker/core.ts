@@ -132,8 +132,9 @@ export class WorkerCore {
     await within(this.session.stop(), FAREWELL_MS);
   }
 
-  /** Ends the session; nothing of what it ran may live any more. */
+  /** Ends the session, if there is one; nothing of what it ran may live any more. */
   async farewell(): Promise<void> {
+    if (this.session.workerId === "") return;
     await within(endWorker(this.#options.database, this.session.workerId), FAREWELL_MS);
   }
 

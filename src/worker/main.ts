@@ -18,9 +18,11 @@ export async function runWorker(options: WorkerOptions & { stopWhen?: Promise<vo
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   process.on("disconnect", orphaned);
+  // The parent may have gone before there was anybody to hear of it; without a channel this is undefined.
+  if (process.connected === false) orphaned();
   try {
-    // Who sees its row may tell it to stop at once.
-    await worker.start();
+    // Who sees its row may tell it to stop at once; then nobody waits for the answer to its registration.
+    await Promise.race([worker.start(), stopped.promise]);
     await stopped.promise;
   } finally {
     process.removeListener("SIGTERM", stop);

@@ -195,7 +195,11 @@ class RunningWorker implements Worker {
 
   async #stop(): Promise<void> {
     await within(this.#starting, FAREWELL_MS);
-    if (!this.#isUp) return this.#core.session.stop();
+    if (!this.#isUp) {
+      await this.#core.session.stop();
+      await rm(this.#folder, { recursive: true, force: true });
+      return;
+    }
     const { sink, executors } = this.#core;
     await this.#core.drain(this.#hurry.promise);
     await within(this.#stopListening(), FAREWELL_MS);

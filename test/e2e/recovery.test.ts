@@ -120,10 +120,19 @@ async function kill(t: ExecutionContext, command: RegExp): Promise<number[]> {
   const deadline = Date.now() + 60_000;
   for (;;) {
     const found = (await folder.processes()).filter((one) => command.test(one.command));
-    for (const { pid } of found) process.kill(pid, "SIGKILL");
-    if (found.length > 0) return found.map(({ pid }) => pid);
+    const hit = found.map(({ pid }) => pid).filter(wasKilled);
+    if (hit.length > 0) return hit;
     if (Date.now() > deadline) t.fail(`no process like ${command} was running`);
     await sleep(100);
+  }
+}
+
+/** False where the process has ended by itself meanwhile. */
+function wasKilled(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch {
+    return false;
   }
 }
 

@@ -3,7 +3,6 @@ import type { ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import type { Connection } from "../../src/dag/operator.ts";
 import { installEngines } from "../../src/engines/install.ts";
@@ -11,6 +10,7 @@ import { installJarSets } from "../../src/engines/jar-sets.ts";
 import { sendEvents } from "../../src/feed/index.ts";
 import { openKafka } from "../../src/kafka/index.ts";
 import { openStore } from "../../src/lake/index.ts";
+import { until } from "../engines/support/processes.ts";
 import { testEngines } from "../support/engines.ts";
 import { WarmSpark } from "./support/spark.ts";
 import { readSoFar, sinkConf, submitSink } from "./support/submitted-sink.ts";
@@ -23,7 +23,7 @@ const FEED = { seed: 12, start: new Date("2026-01-01T22:00:00Z"), spacingMs: 400
 const VICTIMS = ["driver", "namenode", "kafka", "datanode"] as const;
 /** The producer is at work for so long, unless its broker is away. */
 const SEND_SECONDS = 30;
-const LOOK_EVERY_MS = 200;
+const LONGEST_MS = 1_500_000;
 
 (COUNT > 0 ? test : test.skip)("rows, distinct offsets and files are what was sent, whatever was killed", async (t) => {
   const { config, killAndAwait } = await testEngines(t, ["kafka", "hdfs"]);
@@ -42,7 +42,7 @@ const LOOK_EVERY_MS = 200;
   t.teardown(() => kafka.close());
   await kafka.createTopic(TOPIC, { partitions: 3 });
 
-  const signal = AbortSignal.timeout(1_500_000);
+  const signal = AbortSignal.timeout(LONGEST_MS);
   const sending = sendEvents({
     ...{
       kafka,
@@ -63,7 +63,7 @@ const LOOK_EVERY_MS = 200;
     for (const [index, victim] of VICTIMS.entries()) {
       // Spread over the way. While the NameNode is away, or nothing was read yet, there is nothing to ask.
       const due = (COUNT * (index + 1)) / (VICTIMS.length + 1);
-      while ((await readSoFar(store, LEDGER).catch(() => 0)) < due && !signal.aborted) await sleep(LOOK_EVERY_MS);
+      await until(async () => signal.aborted || (await readSoFar(store, LEDGER).catch(() => 0)) >= due, LONGEST_MS);
       if (victim === "driver") running.sink?.kill("SIGKILL");
       else await killAndAwait(victim);
       running.killed.push(victim);
@@ -75,7 +75,8 @@ const LOOK_EVERY_MS = 200;
     const last = running.killed.length === VICTIMS.length;
     const sink = await submitSink(conf, folder, args);
     running.sink = sink.process;
-    done = last && (await sink.ended).code === 0;
+    const { code } = await sink.ended;
+    done = last && code === 0;
   }
   await killing;
   t.is((await sending).counts.messages, COUNT);

@@ -1,7 +1,7 @@
 import test from "ava";
 import { createWorker } from "../../src/worker/worker.ts";
 import { testDatabase } from "../support/database.ts";
-import { testConfig, testHome } from "./support.ts";
+import { testConfig, testHome, until } from "./support.ts";
 
 test("a worker that is told to stop while it registers does not come up, and leaves no session", async (t) => {
   const database = await testDatabase(t);
@@ -9,7 +9,7 @@ test("a worker that is told to stop while it registers does not come up, and lea
   const told = await database.transaction(async (holder) => {
     await holder.query("lock table worker in share mode");
     const started = worker.start();
-    while ((await holder.query(WAITING)).rowCount === 0);
+    await until(async () => (await holder.query(WAITING)).rowCount === 1);
     return [started, worker.stop("drain")];
   });
   await Promise.all(told);

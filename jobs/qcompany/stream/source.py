@@ -8,6 +8,10 @@ from py4j.protocol import Py4JJavaError
 ANSWER_MS = 30_000
 
 
+# Between two looks at what the topic has.
+LOOK_SECONDS = 1
+
+
 # How Spark's Kafka source, or this job, says that offsets are not there any more.
 SIGNS_OF_LOSS = ("KAFKA_DATA_LOSS", "Some data may have been lost", "OffsetOutOfRange", "UnknownTopicOrPartition", "TopicChanged")
 
@@ -123,3 +127,8 @@ def messages(spark, cluster, name, begin, most, every):
     if every is not None:
         source = source.option("minOffsetsPerTrigger", most).option("maxTriggerDelay", f"{round(every * 1000)}ms")
     return source.option("failOnDataLoss", "true").load().withColumnRenamed("timestamp", "kafka_time")
+
+
+def trigger(every):
+    """How a query over `messages` is started: it looks often, and the source holds back what is to wait. None = it ends with what is there."""
+    return {"availableNow": True} if every is None else {"processingTime": f"{min(LOOK_SECONDS, every)} seconds"}

@@ -3,6 +3,7 @@ import type { QflowError } from "../../../src/errors.ts";
 import { createRun } from "../../../src/metadata/runs.ts";
 import { listDags } from "../../../src/metadata/views/dag-views.ts";
 import { listRuns } from "../../../src/metadata/views/run-views.ts";
+import { listTaskInstances } from "../../../src/metadata/views/task-views.ts";
 import { totalOf } from "../../../src/metadata/views/total.ts";
 import { testDatabase } from "../../support/database.ts";
 import { dagSpec, deploy } from "../fixtures.ts";
@@ -86,6 +87,27 @@ test("many rows are listed in orders that an index serves only", async (t) => {
   t.is((await first("state", "r7")).rows[0]?.run_id, "r7");
   const refused = await t.throwsAsync(() => first("-state"), { code: "REQUEST_INVALID" });
   t.regex((refused as QflowError).remedy, /queued_at/);
+  await t.throwsAsync(() => first("run_id"), { code: "REQUEST_INVALID" });
+  const ofDag = await listRuns(db, { dagId: "one" }, { limit: 1, offset: 0, orderBy: ["-run_id"] });
+  t.is(ofDag.rows[0]?.run_id, "r9999");
+});
+
+test("many task instances of more than one run are listed in orders that an index serves only", async (t) => {
+  const db = await testDatabase(t);
+  await deploy(db, dagSpec("one", [{ id: "a" }]), dagSpec("two", [{ id: "a" }]));
+  for (const dagId of ["one", "two"]) await createRun(db, { dagId, runId: "same", by: "test" });
+  await db.query(
+    `insert into task_instance (dag_run_id, version_id, dag_id, task_id, task_index, map_index, rule, expands, up_total, lane, pool, pool_slots, priority)
+     select dag_run_id, version_id, dag_id, task_id, task_index, n, rule, false, 0, lane, pool, 1, 0 from task_instance, generate_series(0, 10000) n
+      where dag_id = 'one'`,
+  );
+  const first = (orderBy: string, wanted: { dagId?: string; runId?: string }) =>
+    listTaskInstances(db, wanted, { limit: 1, offset: 0, orderBy: [orderBy] });
+  t.is((await first("-id", {})).rows.length, 1);
+  t.is((await first("-map_index", { dagId: "one", runId: "same" })).rows[0]?.map_index, 10_000);
+  for (const wanted of [{}, { dagId: "one" }, { runId: "same" }]) {
+    await t.throwsAsync(() => first("-map_index", wanted), { code: "REQUEST_INVALID" });
+  }
 });
 
 test("a total is exact up to 10,000 and never less than what was counted", async (t) => {

@@ -50,7 +50,7 @@ def main():
     idle = Idle()
     spark.streams.addListener(idle)
     with tempfile.TemporaryDirectory() as folder:
-        writer = rows.writeStream.option("checkpointLocation", folder).trigger(processingTime="1 second")
+        writer = rows.writeStream.option("checkpointLocation", folder).trigger(**source.trigger(options.every))
         query = writer.foreachBatch(lambda batch, _: counts.append(batch.count())).start()
         idle.heard.wait(120)
         query.stop()

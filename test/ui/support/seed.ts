@@ -154,20 +154,34 @@ export async function seedMapped(db: Database, items: readonly Json[]): Promise<
   await work(db, (task) => (task.taskId === "list" ? success([...items]) : success({ copied: task.item })));
 }
 
+/** A run whose mapped task has many items, one of them running. */
+export interface WideRun {
+  /** The one that runs ends, and another one starts. */
+  next(): Promise<void>;
+  /** The one that runs has ended because it was told to. */
+  cancelled(): Promise<void>;
+}
+
 /** A run of the mapped DAG whose list is long: one item runs, the others wait. Nothing else may be queued. */
-export async function seedWide(db: Database, runId: string, items: number): Promise<{ cancelled(): Promise<void> }> {
+export async function seedWide(db: Database, runId: string, items: number): Promise<WideRun> {
   await createRun(db, { dagId: EXPORT.dagId, runId, conf: { label: "wide" }, by: "test" });
   const workerId = await worker(db);
   const capacity = { functions: 1, operators: 0 };
   const [list] = (await finishAndClaim(db, workerId, [], capacity)).claimed;
   if (!list) throw new Error("nothing was claimed");
   const value = Array.from({ length: items }, (_, index) => index);
-  const [item] = (await finishAndClaim(db, workerId, [{ ...identity(list), state: "success", value }], capacity))
-    .claimed;
-  if (!item) throw new Error("nothing was claimed");
+  let running = list;
+  const next = async (result: Json) => {
+    const outcome = { ...identity(running), state: "success", value: result } as const;
+    const [item] = (await finishAndClaim(db, workerId, [outcome], capacity)).claimed;
+    if (!item) throw new Error("nothing was claimed");
+    running = item;
+  };
+  await next(value);
   return {
+    next: () => next(null),
     cancelled: async () => {
-      await finishAndClaim(db, workerId, [{ ...FAILED, ...identity(item) }], { functions: 0, operators: 0 });
+      await finishAndClaim(db, workerId, [{ ...FAILED, ...identity(running) }], { functions: 0, operators: 0 });
     },
   };
 }

@@ -99,6 +99,14 @@ export function plural(amount: number, noun: string): string {
   return `${grouped.format(amount)} ${noun}${amount === 1 ? "" : "s"}`;
 }
 
+/** So many rows of a list are counted by the server; what it says beyond is an estimate. */
+const COUNTED = 10_000;
+
+/** As {@link plural} for a total of the server: `more than 10,000 runs` where that is an estimate. */
+export function atLeast(total: number, noun: string): string {
+  return total > COUNTED ? `more than ${plural(COUNTED, noun)}` : plural(total, noun);
+}
+
 /** A long id cut in its middle, where both ends tell it from others. */
 export function middleCut(text: string, length: number): string {
   if (text.length <= length) return text;

@@ -32,7 +32,7 @@ import type {
   XComCollection,
   XComEntry,
 } from "../../../src/api/contract.ts";
-import { get, type Params, url } from "./http.ts";
+import { ApiError, get, type Params, url } from "./http.ts";
 
 /** Where a task instance is. */
 export interface TaskAddress {
@@ -139,10 +139,8 @@ export const runListQuery = (dagId: string, state: string | null) =>
         signal,
       ),
     initialPageParam: 0,
-    getNextPageParam: (last, pages) => {
-      const loaded = pages.reduce((sum, page) => sum + page.dag_runs.length, 0);
-      return last.dag_runs.length > 0 && loaded < last.total_entries ? loaded : undefined;
-    },
+    // By the length of the last one: beyond 10,000 the total is an estimate.
+    getNextPageParam: (last, pages) => (last.dag_runs.length === RUN_PAGE ? pages.length * RUN_PAGE : undefined),
     placeholderData: keepPreviousData,
   });
 
@@ -206,10 +204,9 @@ const taskPages = (path: readonly string[], params: Params) => ({
   queryFn: ({ pageParam, signal }: { pageParam: number; signal: AbortSignal }) =>
     get<TaskInstanceCollection>(url(path, { ...params, limit: TASK_PAGE, offset: pageParam }), signal),
   initialPageParam: 0,
-  getNextPageParam: (last: TaskInstanceCollection, pages: readonly TaskInstanceCollection[]) => {
-    const loaded = pages.reduce((sum, page) => sum + page.task_instances.length, 0);
-    return last.task_instances.length > 0 && loaded < last.total_entries ? loaded : undefined;
-  },
+  // By the length of the last one: beyond 10,000 the total is an estimate.
+  getNextPageParam: (last: TaskInstanceCollection, pages: readonly TaskInstanceCollection[]) =>
+    last.task_instances.length === TASK_PAGE ? pages.length * TASK_PAGE : undefined,
 });
 
 /** All task instances of a run in the order of its tasks, mapped ones one by one. */
@@ -219,7 +216,7 @@ export const runTasksQuery = (dagId: string, runId: string) =>
     ...taskPages(["v2", "dags", dagId, "dagRuns", runId, "taskInstances"], {}),
   });
 
-/** The first of a run's task instances that are in one of these states (none given = any); `total_entries` counts all of them. */
+/** The first of a run's task instances that are in one of these states; `total_entries` counts all of them up to 10,000. */
 export const runTasksInQuery = (dagId: string, runId: string, state: readonly string[], limit: number) =>
   queryOptions({
     queryKey: ["dag", dagId, "run", runId, "tasks in", state, limit],
@@ -246,10 +243,15 @@ export function instancePath(at: TaskAddress): string[] {
   return at.mapIndex < 0 ? path : [...path, String(at.mapIndex)];
 }
 
+/** Null = there is none of this index: of a mapped task that has its items, for example. */
 export const taskInstanceQuery = (at: TaskAddress) =>
   queryOptions({
     queryKey: ["dag", at.dagId, "run", at.runId, "task", at.taskId, at.mapIndex],
-    queryFn: ({ signal }) => get<TaskInstance>(url(instancePath(at)), signal),
+    queryFn: ({ signal }) =>
+      get<TaskInstance>(url(instancePath(at)), signal).catch((error: unknown) => {
+        if (ApiError.from(error).status === 404) return null;
+        throw error;
+      }),
     // Progress changes without a change of state, so a running instance is asked again.
     refetchInterval: (query) => (query.state.data?.state === "running" ? 2_000 : false),
   });

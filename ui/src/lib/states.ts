@@ -35,7 +35,17 @@ export function lookOf(state: string | null): Look & { name: TaskState } {
   return { name, ...STATE_LOOKS[name] };
 }
 
-const UNFINISHED = new Set(["none", "scheduled", "queued", "running", "up_for_retry", "up_for_reschedule", "deferred"]);
+/** States of tasks that have not ended and do not run. */
+export const WAITING_STATES = [
+  "none",
+  "scheduled",
+  "queued",
+  "up_for_retry",
+  "up_for_reschedule",
+  "deferred",
+] as const satisfies readonly TaskState[];
+
+const UNFINISHED: ReadonlySet<string> = new Set([...WAITING_STATES, "running"]);
 
 /** Whether a run or task in this state may still change by itself. */
 export function isUnfinished(state: string | null): boolean {

@@ -5,18 +5,17 @@ import { Dialog } from "../components/dialog.tsx";
 import { ErrorNote, Skeleton } from "../components/feedback.tsx";
 import { StateBadge } from "../components/state-mark.tsx";
 import { toast } from "../components/toasts.tsx";
-import { plural } from "../lib/format.ts";
+import { atLeast } from "../lib/format.ts";
 import { send, url } from "../lib/http.ts";
 import { runTasksInQuery } from "../lib/queries.ts";
+import { WAITING_STATES } from "../lib/states.ts";
 
-const ENDED = ["success", "failed", "upstream_failed", "skipped", "removed"];
 /** So many of the running tasks are named. */
 const NAMED = 200;
 
 export function CancelDialog({ dagId, runId, onClose }: { dagId: string; runId: string; onClose: () => void }) {
   const client = useQueryClient();
-  const all = useQuery(runTasksInQuery(dagId, runId, [], 0));
-  const ended = useQuery(runTasksInQuery(dagId, runId, ENDED, 0));
+  const waiting = useQuery(runTasksInQuery(dagId, runId, WAITING_STATES, 0));
   const running = useQuery(runTasksInQuery(dagId, runId, ["running"], NAMED));
   const cancel = useMutation({
     mutationFn: () => send<DagRun>("PATCH", url(["v2", "dags", dagId, "dagRuns", runId]), { state: "failed" }),
@@ -29,9 +28,6 @@ export function CancelDialog({ dagId, runId, onClose }: { dagId: string; runId: 
       ]);
     },
   });
-  const count = running.data?.total_entries ?? 0;
-  const waiting = Math.max(0, (all.data?.total_entries ?? 0) - (ended.data?.total_entries ?? 0) - count);
-  const isPending = all.isPending || ended.isPending || running.isPending;
   return (
     <Dialog
       title="Cancel the run"
@@ -47,13 +43,13 @@ export function CancelDialog({ dagId, runId, onClose }: { dagId: string; runId: 
         </>
       }
     >
-      {isPending ? (
-        <Skeleton rows={3} />
-      ) : (
+      {running.data && waiting.data ? (
         <p>
-          The run ends as failed. {plural(count, "running task")} will be stopped and {plural(waiting, "waiting task")}{" "}
-          will not start. What has succeeded stays.
+          The run ends as failed. {atLeast(running.data.total_entries, "running task")} will be stopped and{" "}
+          {atLeast(waiting.data.total_entries, "waiting task")} will not start. What has succeeded stays.
         </p>
+      ) : (
+        <Skeleton rows={3} />
       )}
       {cancel.isError && <ErrorNote error={cancel.error} />}
       <ul className="affected" aria-label="What will be stopped">

@@ -3,15 +3,15 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { TaskInstance } from "../../../src/api/contract.ts";
 import { ERROR_CODES, type ErrorCode } from "../../../src/errors.ts";
-import { ErrorNote, Skeleton } from "../components/feedback.tsx";
+import { Empty, ErrorNote, Skeleton } from "../components/feedback.tsx";
 import { Icon } from "../components/icon.tsx";
 import { StateBadge } from "../components/state-mark.tsx";
 import { Took } from "../components/time.tsx";
 import { WhyTask } from "../components/why.tsx";
 import { middleCut } from "../lib/format.ts";
-import { ApiError } from "../lib/http.ts";
 import { type TaskAddress, taskInstanceQuery, tasksQuery } from "../lib/queries.ts";
 import type { PanelSearch, PanelView } from "../lib/search.ts";
+import { WAITING_STATES } from "../lib/states.ts";
 import { Approval } from "./approval.tsx";
 import { InstanceDetails } from "./instance-details.tsx";
 import { LogsTab } from "./logs-tab.tsx";
@@ -36,20 +36,13 @@ const VIEWS: readonly (readonly [view: PanelView, word: string])[] = [
 ];
 
 /** States in which somebody may ask what an instance waits for. */
-const WAITING: ReadonlySet<string> = new Set([
-  "none",
-  "scheduled",
-  "queued",
-  "up_for_retry",
-  "up_for_reschedule",
-  "deferred",
-]);
+const WAITING: ReadonlySet<string> = new Set(WAITING_STATES);
 
 export default function TaskPanel({ at, search, onSearch, onClose }: Props) {
   const tasks = useQuery(tasksQuery(at.dagId));
   const isMapped = tasks.data?.tasks.find((task) => task.task_id === at.taskId)?.is_mapped ?? false;
   const instance = useQuery(taskInstanceQuery(at));
-  const isList = at.mapIndex < 0 && isMapped && ApiError.from(instance.error).status === 404 && instance.isError;
+  const isList = at.mapIndex < 0 && isMapped && instance.data === null;
   return (
     <>
       <header className="panel-head">
@@ -90,7 +83,12 @@ export default function TaskPanel({ at, search, onSearch, onClose }: Props) {
         {instance.data?.progress && <Progress progress={instance.data.progress} />}
       </header>
       {isList && <MappedList at={at} onOpen={(map) => onSearch({ run: search.run, task: at.taskId, map })} />}
-      {instance.isError && !isList && !tasks.isPending && (
+      {instance.data === null && !isList && !tasks.isPending && (
+        <div className="panel-body">
+          <Empty title="This run has no such task">Its DAG may have had it in another version.</Empty>
+        </div>
+      )}
+      {instance.isError && (
         <div className="panel-body">
           <ErrorNote error={instance.error} onRetry={() => void instance.refetch()} />
         </div>
