@@ -146,7 +146,7 @@ $$;
 -- Branch outcomes that choose what is not directly downstream become fatal failures that name it.
 create function checked_choices(p_outcomes jsonb) returns jsonb language sql stable as $$
   select jsonb_agg(case when bad is null then o else (o - 'value' - 'events') || jsonb_build_object('state', 'failed', 'retry', 'fatal',
-    'error', jsonb_build_object('code', 'BRANCH_UNKNOWN', 'message', format('the branch chose %s, which is not directly downstream', bad),
+    'error', jsonb_build_object('code', 'BRANCH_INVALID', 'message', format('the branch chose %s, which is not directly downstream', bad),
       'remedy', 'Return names of `to`, or ids of direct downstream tasks.')) end)
   from jsonb_array_elements(p_outcomes) o
   left join lateral (

@@ -42,7 +42,7 @@ export async function loadOperator(name: string): Promise<ReadyOperator> {
 }
 
 /** Operators that announce the datasets they declare only when there is something to announce. */
-const SELF_ANNOUNCING = new Set(["ftp_arrivals"]);
+const SELF_ANNOUNCING = new Set(["ftp_arrivals", "kafka_consume"]);
 
 /** Whether an operator that succeeds without an event of a declared dataset means that there is none. */
 export function announcesItself(name: string): boolean {

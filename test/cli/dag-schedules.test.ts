@@ -29,6 +29,16 @@ test("next lists what comes of a DAG and of all; unpause tells what is due, and 
   t.regex(real.stderr, /often: un-pausing creates this run/);
   t.regex(real.stderr, /missed ticks get no run/);
   t.is((await db.query("select from dag where not paused and dag_id = 'often'")).rowCount, 1);
+  t.is((await qflow("dags", "pause", "often")).code, 0);
+  const audit = await db.query("select actor, action from audit_log where dag_id = 'often' order by audit_id");
+  t.deepEqual(
+    audit.rows.map(({ actor, action }) => [actor, action]),
+    [
+      ["cli", "dag.unpause"],
+      ["cli", "dag.pause"],
+    ],
+  );
+  await qflow("dags", "unpause", "often");
   const fleet = JSON.parse((await qflow("dags", "next", "--count", "3", "-o", "json")).stdout);
   t.deepEqual(
     fleet.map((run: { dagId: string }) => run.dagId),

@@ -19,6 +19,7 @@ import { deploy, statesOf } from "../metadata/fixtures.ts";
 import { bench, logOf, xcomOf } from "../scheduler/wait-bench.ts";
 import { testDatabase } from "../support/database.ts";
 import { type TestEngines, testEngines } from "../support/engines.ts";
+import * as workers from "../worker/support.ts";
 
 let engines: TestEngines;
 let connection: Connection;
@@ -211,6 +212,31 @@ test.serial("a wait is met by a message, an offset, and a consumer that has caug
   t.like(await xcomOf(db, "lag"), { offset: 2 });
   t.regex((await logOf(db, "later"))[1] ?? "", /there is no topic made-later/);
 });
+
+test.serial(
+  "a consumption announces its dataset where there are messages, and nothing where there are none",
+  async (t) => {
+    const kafka = open(t);
+    await kafka.createTopic("rare", { partitions: 1 });
+    const sender = kafka.sender();
+    t.teardown(() => sender.close());
+    await sender.send("rare", [value('{"n":1}')]);
+    const { db } = await workers.bench(t, { QFLOW_CONN_KAFKA_DEFAULT: `kafka://${brokers()[0]}` });
+    await workers.deploy(
+      db,
+      `import { dag } from "qflow";
+import { kafkaConsume } from "qflow/operators";
+export default dag("rare", {}, (t) => void t.task("take", kafkaConsume({ topic: "rare", dataset: "staging.rare" })));`,
+    );
+    for (const messages of [1, 0]) {
+      const run = await workers.trigger(db, "rare");
+      t.is((await workers.runEnd(db, run)).tasks.take, "success");
+      t.like(await workers.xcomOf(db, run, "take"), { messages });
+    }
+    const events = await db.query("select dataset, extra ->> 'messages' as messages from dataset_event");
+    t.deepEqual(events.rows, [{ dataset: "staging.rare", messages: "1" }]);
+  },
+);
 
 test.serial(
   "a DAG gets a run for each message, through a broker's kill, removed messages and a topic made again",

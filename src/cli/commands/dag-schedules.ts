@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { scheduleDescription } from "../../dag/schedule-text.ts";
 import type { TimetableRun } from "../../dag/timetable.ts";
+import { audited } from "../../metadata/audited.ts";
 import type { Database } from "../../metadata/database.ts";
 import { readDueDags } from "../../metadata/due-dags.ts";
 import { pauseDag, unpauseDag } from "../../metadata/runs.ts";
@@ -28,7 +29,11 @@ export function addScheduleCommands(dags: Command, context: () => CommandContext
   dags
     .command("pause <dag>")
     .description("start no new runs")
-    .action((dagId: string) => withDags(context(), (database) => pauseDag(database, dagId)));
+    .action((dagId: string) =>
+      withDags(context(), (database) =>
+        audited(database, { actor: "cli", action: "dag.pause", dagId }, (db) => pauseDag(db, dagId)),
+      ),
+    );
   dags
     .command("unpause <dag>")
     .description("start runs again, and say which are due")
@@ -37,7 +42,9 @@ export function addScheduleCommands(dags: Command, context: () => CommandContext
     .action((dagId: string, options: ListOptions & { dryRun?: boolean }) =>
       withDags(context(), async (database) => {
         const preview = await previewUnpause(database, dagId);
-        if (!options.dryRun) await unpauseDag(database, dagId);
+        if (!options.dryRun) {
+          await audited(database, { actor: "cli", action: "dag.unpause", dagId }, (db) => unpauseDag(db, dagId));
+        }
         printPreview(preview, options);
       }),
     );
