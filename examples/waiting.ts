@@ -1,10 +1,10 @@
 import { cronInterval, dag } from "qflow";
 import { approval, fileSensor, taskSensor, timeSensor } from "qflow/operators";
 
-/** Waits for a file, for another DAG's run of the same day, for its own question to be answered, and for a person. */
 // A sensor of another DAG looks for its run of the same instant: both have one schedule.
 const schedule = cronInterval("30 2 * * *", { timezone: "Africa/Cairo" });
 
+/** Waits for a file, for another DAG's run of the same day, for its own question to be answered, and for a person. */
 export default dag("waiting", { schedule, start: "2026-01-01" }, (t) => {
   const files = t.sensor("delivered", fileSensor({ path: "/data/in/rates-*.csv", stableSeconds: 30 }), {
     every: "30s",

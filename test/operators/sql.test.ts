@@ -123,5 +123,6 @@ test("a stopped attempt stops its statement on the server", async (t) => {
   stop.abort(new Error("cancelled"));
   await t.throwsAsync(done, { message: "cancelled" });
   // The server shows a statement for a moment after it has told of its end.
-  while ((await running()) > 0);
+  while ((await running()) > 0) await new Promise((next) => setTimeout(next, 10));
+  t.is(await running(), 0);
 });
