@@ -51,11 +51,21 @@ export class WebHdfsClient {
     return accepted(call, response);
   }
 
-  /** Sends content to where a CREATE was told to. HDFS has the whole file when this resolves. */
+  /**
+   * Sends content to where a CREATE was told to. HDFS has the whole file when this resolves.
+   * Content that breaks off is ended in order and answered before its error is thrown: a DataNode asks for content
+   * before it makes the file, so that a file whose request was only cut may come after its removal.
+   */
   async upload(location: string, content: Bytes, call: WebHdfsCall): Promise<void> {
     const url = new URL(location);
     const options = { host: url.hostname, port: Number(url.port), method: "PUT", path: url.pathname + url.search };
-    await accepted(call, await this.#send(options, content));
+    const source: Source = { content, broken: null };
+    try {
+      await accepted(call, await this.#send(options, endedInOrder(source)));
+    } catch (error) {
+      throw source.broken === null ? error : source.broken.error;
+    }
+    if (source.broken !== null) throw source.broken.error;
   }
 
   /** The content from where an OPEN was told to. */
@@ -103,21 +113,24 @@ export class WebHdfsClient {
       else {
         sent.flushHeaders();
         sent.once("continue", () => {
-          const source = Readable.from(sourceErrorsKept(content, reject), { objectMode: false });
-          pipeline(source, sent).catch(failed);
+          pipeline(Readable.from(content, { objectMode: false }), sent).catch(failed);
         });
       }
     });
   }
 }
 
-/** An error of the content's source is its own, not one of the network. */
-async function* sourceErrorsKept(content: Bytes, reject: (error: unknown) => void): Bytes {
+/** Content to send, and the error with which it broke off: its own, not one of the network. */
+interface Source {
+  readonly content: Bytes;
+  broken: { readonly error: unknown } | null;
+}
+
+async function* endedInOrder(source: Source): Bytes {
   try {
-    yield* content;
+    yield* source.content;
   } catch (error) {
-    reject(error);
-    throw error;
+    source.broken = { error };
   }
 }
 

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import test, { type ExecutionContext } from "ava";
-import type { FileStore } from "../../src/lake/index.ts";
+import type { Bytes, FileStore } from "../../src/lake/index.ts";
 import { WebHdfsStore } from "../../src/lake/webhdfs-store.ts";
 import { bytesOf, text } from "./support/contract.ts";
 
@@ -108,6 +108,28 @@ test("a DataNode that goes away while it is sent content: try again later, and n
   await t.throwsAsync(store.write("f", text("x".repeat(500_000))), { code: "LAKE_UNAVAILABLE" });
   t.false(calls.includes("RENAME"));
   t.true(calls.includes("DELETE"));
+});
+
+test("content that breaks off is ended and answered before its draft is removed: a DataNode makes a file late", async (t) => {
+  const order: string[] = [];
+  const { store } = await wire(t, {
+    CREATE: (_url, response, request) => json(response, 200, { Location: `http://${request.headers.host}/data` }),
+    "/data": (_url, response, request) =>
+      request.resume().once("end", () => {
+        order.push("made");
+        response.writeHead(201).end();
+      }),
+    DELETE: (_url, response) => {
+      order.push("removed");
+      json(response, 200, { boolean: true });
+    },
+  });
+  const broken = async function* (): Bytes {
+    yield randomBytes(1_000);
+    throw new Error("the source broke");
+  };
+  await t.throwsAsync(store.write("f", broken()), { message: "the source broke" });
+  t.deepEqual(order, ["made", "removed"]);
 });
 
 test("content of which HDFS holds less than was sent is not published", async (t) => {
