@@ -3,6 +3,7 @@ export * from "./contract/approvals.ts";
 export * from "./contract/asset-events.ts";
 export * from "./contract/backfills.ts";
 export * from "./contract/catalog.ts";
+export * from "./contract/counted.ts";
 export * from "./contract/dags.ts";
 export * from "./contract/dead-messages.ts";
 export * from "./contract/explain.ts";

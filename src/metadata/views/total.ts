@@ -1,12 +1,10 @@
 /** How many rows a listing has, at a cost that does not grow with history. */
 import { QflowError } from "../../errors.ts";
 import type { Sql } from "../database.ts";
+import { COUNTED } from "./counted.ts";
 import type { Slice } from "./filter.ts";
 
-/** So many are counted one by one; what is more is the planner's estimate. */
-const COUNTED = 10_000;
-
-/** Rows of `from` (a FROM clause with its WHERE), exact up to 10,000. */
+/** Rows of `from` (a FROM clause with its WHERE), exact up to {@link COUNTED}. */
 export async function totalOf(sql: Sql, from: string, values: unknown[]): Promise<number> {
   const counted = await sql.query<{ n: number }>(
     `select count(*)::float8 as n from (select 1 ${from} limit ${COUNTED + 1}) few`,

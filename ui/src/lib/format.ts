@@ -1,4 +1,5 @@
 /** Times, durations, sizes and counts as people read them. */
+import { COUNTED } from "../../../src/api/contract/counted.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -98,9 +99,6 @@ export function count(value: number | string | null): string {
 export function plural(amount: number, noun: string): string {
   return `${grouped.format(amount)} ${noun}${amount === 1 ? "" : "s"}`;
 }
-
-/** So many rows of a list are counted by the server; what it says beyond is an estimate. */
-const COUNTED = 10_000;
 
 /** As {@link plural} for a total of the server: `more than 10,000 runs` where that is an estimate. */
 export function atLeast(total: number, noun: string): string {

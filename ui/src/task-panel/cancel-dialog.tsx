@@ -28,6 +28,7 @@ export function CancelDialog({ dagId, runId, onClose }: { dagId: string; runId: 
       ]);
     },
   });
+  const failed = [waiting, running, cancel].find(({ isError }) => isError);
   return (
     <Dialog
       title="Cancel the run"
@@ -49,9 +50,9 @@ export function CancelDialog({ dagId, runId, onClose }: { dagId: string; runId: 
           {atLeast(waiting.data.total_entries, "waiting task")} will not start. What has succeeded stays.
         </p>
       ) : (
-        <Skeleton rows={3} />
+        !failed && <Skeleton rows={3} />
       )}
-      {cancel.isError && <ErrorNote error={cancel.error} />}
+      {failed && <ErrorNote error={failed.error} />}
       <ul className="affected" aria-label="What will be stopped">
         {(running.data?.task_instances ?? []).map((instance) => (
           <li key={instance.id} className="row">
