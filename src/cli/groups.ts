@@ -10,8 +10,12 @@ export interface LazyGroup {
 /** In the order in which `--help` lists them. */
 export const commandGroups: readonly LazyGroup[] = [
   {
-    commands: ["start", "up", "login", "users", "tokens", "reset"],
+    commands: ["start", "up", "reset"],
     load: async () => (await import("./commands/platform.ts")).platformCommands,
+  },
+  {
+    commands: ["login", "users", "tokens"],
+    load: async () => (await import("./commands/access.ts")).accessCommands,
   },
   { commands: ["feed"], load: async () => (await import("./commands/feed.ts")).feedCommands },
   { commands: ["dags"], load: async () => (await import("./commands/dags.ts")).dagCommands },

@@ -19,6 +19,8 @@ export interface Principal {
 const LINK_MINUTES = 15;
 const SESSION_DAYS = 7;
 const TOKEN_PREFIX = "qflow_";
+/** Of a token `k`: whether it opens anything. */
+const GOOD_TOKEN = "k.revoked_at is null and (k.expires_at is null or k.expires_at > now())";
 
 /** Makes a user, or gives an existing one another role. */
 export async function createUser(sql: Sql, name: string, role: AccessRole): Promise<void> {
@@ -29,6 +31,30 @@ export async function createUser(sql: Sql, name: string, role: AccessRole): Prom
     "insert into access_user (name, role) values ($1, $2) on conflict (name) do update set role = excluded.role",
     [name, role],
   );
+}
+
+/** A person, and how many tokens of theirs are good. */
+export interface UserRow {
+  readonly name: string;
+  readonly role: AccessRole;
+  readonly created_at: Date;
+  readonly tokens: number;
+}
+
+/** All people, by name. */
+export async function listUsers(sql: Sql): Promise<UserRow[]> {
+  const found = await sql.query<UserRow>(
+    `select u.name, u.role, u.created_at, count(k.token_id)::integer as tokens
+     from access_user u left join access_token k on k.user_name = u.name and ${GOOD_TOKEN}
+     group by u.name order by u.name`,
+  );
+  return found.rows;
+}
+
+/** Removes a person; their sessions, links and tokens end with them. Throws NOT_FOUND. */
+export async function deleteUser(sql: Sql, name: string): Promise<void> {
+  const done = await sql.query("delete from access_user where name = $1", [name]);
+  if (done.rowCount === 0) throw new QflowError("NOT_FOUND", `there is no user "${name}"`);
 }
 
 /**
@@ -111,6 +137,26 @@ export async function createToken(sql: Sql, request: TokenRequest): Promise<{ id
   return { id: Number(row.token_id), token };
 }
 
+/** A token without its secret. */
+export interface TokenRow {
+  readonly token_id: number;
+  readonly name: string;
+  readonly user_name: string;
+  readonly created_at: Date;
+  /** null = never. */
+  readonly expires_at: Date | null;
+  readonly revoked_at: Date | null;
+}
+
+/** All tokens, the newest first. */
+export async function listTokens(sql: Sql): Promise<TokenRow[]> {
+  const found = await sql.query<TokenRow>(
+    `select token_id::float8, name, user_name, created_at, expires_at, revoked_at
+     from access_token order by token_id desc`,
+  );
+  return found.rows;
+}
+
 /** Ends a token at once. Throws NOT_FOUND. */
 export async function revokeToken(sql: Sql, id: number): Promise<void> {
   const done = await sql.query("update access_token set revoked_at = coalesce(revoked_at, now()) where token_id = $1", [
@@ -124,7 +170,7 @@ export async function findToken(sql: Sql, token: string): Promise<Principal | nu
   if (!token.startsWith(TOKEN_PREFIX)) return null;
   const found = await sql.query<{ name: string; role: AccessRole }>(
     `select u.name, u.role from access_token k join access_user u on u.name = k.user_name
-     where k.secret_hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())`,
+     where k.secret_hash = $1 and ${GOOD_TOKEN}`,
     [hash(token)],
   );
   return found.rows[0] ? { ...found.rows[0], via: "token" } : null;

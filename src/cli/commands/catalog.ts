@@ -1,5 +1,5 @@
 /** `qflow catalog …`: what data there is, and where it comes from. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { hiveQueryEngine } from "../../api/query-engine.ts";
 import { type DatasetRow, searchDatasets, showDataset } from "../../metadata/catalog.ts";
 import { syncDeclarations } from "../../metadata/catalog-declare.ts";
@@ -55,7 +55,9 @@ export function catalogCommands(program: Command, context: () => CommandContext)
     .command("lineage <dataset>")
     .description("what it is made of and what is made of it")
     .option("--depth <n>", "how many datasets away", wholeNumber("--depth"), 3)
-    .option("--direction <way>", "upstream|downstream|both", "both")
+    .addOption(
+      new Option("--direction <way>", "which side of it").choices(["upstream", "downstream", "both"]).default("both"),
+    )
     .addOption(outputOption())
     .action((name: string, options: LineageOptions) =>
       withCatalog(context(), (database) => lineage(database, name, options)),

@@ -61,6 +61,7 @@ interface EventsOptions {
 }
 
 const CONNECTION = "kafka_default";
+const FIRST_DAY = "2026-01-01";
 
 function eventsCommand(feed: Command, context: () => CommandContext): void {
   feed
@@ -75,11 +76,10 @@ function eventsCommand(feed: Command, context: () => CommandContext): void {
     .option("--brokers <list>", "host:port of brokers, separated by commas, in place of a connection")
     .option("--connection <id>", "connection to the brokers", CONNECTION)
     .option("--partitions <n>", "of the topic, when it is made", wholeNumber("--partitions"), 3)
-    .option(
-      "--start <instant>",
-      "time of the first event",
-      instantArgument("--start"),
-      new Date("2026-01-01T00:00:00Z"),
+    .addOption(
+      new Option("--start <instant>", "time of the first event")
+        .argParser(instantArgument("--start"))
+        .default(new Date(`${FIRST_DAY}T00:00:00Z`), FIRST_DAY),
     )
     .option("--spacing <ms>", "milliseconds between the times of two events", wholeNumber("--spacing"), 20)
     .option("--patience <seconds>", "how long brokers that are away are waited for", wholeNumber("--patience"), 120)
