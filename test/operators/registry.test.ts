@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
+import { z } from "zod";
 import type { QflowError } from "../../src/errors.ts";
 import { loadCheck } from "../../src/operators/checks.ts";
 import * as operators from "../../src/operators/index.ts";
@@ -42,6 +43,25 @@ test("every check module is registered and every sensor is exported and document
   }
   for (const page of docs) if (page !== "index.md") t.true(index.includes(`(${page})`), `index.md names ${page}`);
 });
+
+test("every key of an operator's or a sensor's config is told on its page", async (t) => {
+  const docs = join(import.meta.dirname, "../../docs/operators");
+  const pages = readdirSync(docs).filter((page) => page !== "index.md");
+  t.true(pages.length > 0);
+  for (const page of pages) {
+    const text = readFileSync(join(docs, page), "utf8");
+    const untold = (await configKeys(page.replace(".md", ""))).filter((key) => !text.includes(`\`${key}`));
+    t.deepEqual(untold, [], page);
+  }
+});
+
+async function configKeys(name: string): Promise<string[]> {
+  const declared = name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+  const module = (await import(join(FOLDER, `${name}.ts`))) as Record<string, z.ZodType>;
+  const schema = module[`${declared}Schema`];
+  if (!schema) throw new Error(`${name}.ts exports no ${declared}Schema`);
+  return Object.keys(z.toJSONSchema(schema, { unrepresentable: "any", io: "input" }).properties ?? {});
+}
 
 test("an unknown operator and a config that does not fit are refused by name", async (t) => {
   const unknown = await t.throwsAsync(loadOperator("nope"));
