@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import test from "ava";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import { allRoutes } from "../../src/api/routes.ts";
@@ -20,6 +22,16 @@ test("the document describes every path that works, once, with its parameters", 
   const trigger = document.paths?.["/api/v2/dags/{dag_id}/dagRuns"]?.post;
   t.truthy(trigger?.requestBody);
   t.truthy(document.components?.schemas?.DAGRun);
+});
+
+test("docs/api.md names every path that works by its last word", (t) => {
+  const page = readFileSync(join(import.meta.dirname, "../../docs/api.md"), "utf8");
+  const paths = Object.keys(openApiDocument(allRoutes, "1.2.3").paths ?? {});
+  const names = paths.map((path) => path.split("/").findLast((part) => !part.startsWith("{")) ?? "");
+  t.deepEqual(
+    [...new Set(names)].filter((name) => !new RegExp(`\\b${name}\\b`).test(page)),
+    [],
+  );
 });
 
 test("every answer fits the schema it is documented with", async (t) => {
