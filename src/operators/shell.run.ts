@@ -92,6 +92,8 @@ function environment({ env, passwords }: ShellConfig, context: OperatorContext):
   const facts = { QFLOW_DAG_ID: context.dagId, QFLOW_RUN_ID: context.runId, QFLOW_TASK_ID: context.taskId };
   return {
     ...context.config.environment,
+    // Its stdin is a socket, which bash takes for a login from afar and reads ~/.bashrc, unless another shell is around it.
+    SHLVL: "1",
     ...facts,
     ...env,
     ...(Object.fromEntries(secrets) as Record<string, string>),

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
@@ -91,6 +91,18 @@ test("what cannot be started, is killed, or prints what it should not, says so",
   t.regex(killed.message, /killed by signal 9 \(likely out of memory\)/);
   t.is((await failure(t, { command: ["echo", "{"], output: "json" })).code, "SHELL_OUTPUT");
   t.is((await failure(t, { command: ["echo", "much"], output: "text", maxBytes: 3 })).code, "SHELL_OUTPUT");
+});
+
+test("a bash is no login from afar: the settings of the worker's own shell are not read", async (t) => {
+  const HOME = await mkdtemp(join(tmpdir(), "qflow-shell-home-"));
+  t.teardown(() => rm(HOME, { recursive: true, force: true }));
+  await writeFile(join(HOME, ".bashrc"), "echo read\n");
+  for (const stdin of [undefined, "given"]) {
+    t.is(
+      await value(t, { command: bash("cat; echo done"), env: { HOME }, stdin, output: "text" }),
+      `${stdin ?? ""}done\n`,
+    );
+  }
 });
 
 test("output is logged by line, also lines without end and half characters", async (t) => {
