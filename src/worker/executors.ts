@@ -55,7 +55,6 @@ export function createExecutors(options: ExecutorOptions, owner: Owner, events: 
       config: { ...config, environment, secretKeys: [], connections: {}, variables: {} },
       secrets,
       databaseUrl: options.database.url,
-      marker: { name: WORKER_MARKER, value: marker },
     },
     events,
   );

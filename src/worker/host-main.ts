@@ -13,6 +13,7 @@ import { AttemptStopped } from "../operators/attempt-stopped.ts";
 import { announcesItself, loadOperator } from "../operators/registry.ts";
 import { holdsDrivers, prewarmSpark } from "../operators/spark/warm-pool.ts";
 import { outliveReaders } from "../processes/closed-output.ts";
+import { WORKER_MARKER } from "../processes/markers.ts";
 import { type ChildLog, captureConsole, createChildLog } from "./child-log.ts";
 import { buildOperatorContext } from "./operator-context.ts";
 import type { FromChild, HostInit, StopReason, TaskResult, ToChild } from "./protocol.ts";
@@ -106,7 +107,8 @@ function onMessage(message: ToChild<HostInit>): void {
 async function onOrphaned(): Promise<void> {
   for (const abort of running.values()) abort.abort(new AttemptStopped("orphaned"));
   for (let waited = 0; waited < ORPHAN_GRACE_MS && running.size > 0; waited += 100) await sleep(100);
-  await sweepMarked(init.marker.name, init.marker.value, ORPHAN_TERM_MS);
+  const worker = process.env[WORKER_MARKER];
+  if (worker !== undefined) await sweepMarked(WORKER_MARKER, worker, ORPHAN_TERM_MS);
   process.kill(-process.pid, "SIGKILL");
 }
 
@@ -123,3 +125,5 @@ process.on("uncaughtException", onStray);
 process.on("unhandledRejection", onStray);
 process.on("disconnect", () => void onOrphaned());
 process.on("message", onMessage);
+// The worker may have gone before there was anybody to hear of it.
+if (!process.connected) void onOrphaned();

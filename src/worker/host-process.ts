@@ -19,7 +19,6 @@ export interface HostSpec {
   config: Config;
   databaseUrl: string;
   secrets: () => Secrets;
-  marker: HostInit["marker"];
 }
 
 /** An operator whose signal was aborted has this long to clean up, outside systems included, before its processes are ended. */
@@ -124,10 +123,10 @@ export class HostProcess implements Executor {
     );
     this.#child = child;
     this.#told = null;
-    const { databaseUrl, marker } = this.#spec;
+    const { databaseUrl } = this.#spec;
     const environment = { ...this.#spec.config.environment, [HOST_MARKER]: child.nonce };
     const config = { ...this.#spec.config, environment };
-    child.send({ type: "init", nonce: child.nonce, config, databaseUrl, marker } satisfies ToChild<HostInit>);
+    child.send({ type: "init", nonce: child.nonce, config, databaseUrl } satisfies ToChild<HostInit>);
   }
 
   #send(task: ClaimedTask): void {

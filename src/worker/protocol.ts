@@ -22,8 +22,6 @@ export interface HostInit {
   nonce: string;
   config: Config;
   databaseUrl: string;
-  /** Name and value of the environment variable that every process of this worker carries. */
-  marker: { name: string; value: string };
 }
 
 /** Worker → child. `bundlePath` is null for operators. */

@@ -87,7 +87,6 @@ test("what is stopped while there is no host ends at once and is never started",
       config,
       secrets: () => secretsOfEnvironment(config),
       databaseUrl: "",
-      marker: { name: "QFLOW_WORKER", value: home },
     },
     { line: () => {}, ended: (_attempt, end) => ended.resolve(end), warn: () => warned.resolve() },
   );

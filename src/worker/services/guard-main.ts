@@ -41,6 +41,8 @@ setInterval(() => {
   void tell({ type: "distrusted" });
   void end();
 }, LOOK_MS);
+// The worker may have gone before there was anybody to hear of it, and before it said anything.
+if (!process.connected) process.exit(0);
 
 function start(message: Extract<ToGuard, { type: "start" }>): void {
   const { file, args, env, cwd } = message;
