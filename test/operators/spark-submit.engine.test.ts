@@ -65,10 +65,12 @@ test.serial("an own driver that fails: exit code and last words; cancelled: gone
   const failed = await world.submit({ application: "jobs/fails.py" });
   t.is(failed.error?.code, "SPARK_FAILED");
   t.is(failed.error?.message, "exit code 1: ValueError: bad\ninput (fails.py:6)");
-  await world.application("sleeps.py", [...REPORT, "import time", "print('asleep', flush=True)", "time.sleep(600)"]);
+  const flag = join(world.home, "asleep");
+  await world.application("sleeps.py", [...REPORT, "import time", `open('${flag}', 'w').close()`, "time.sleep(600)"]);
   const abort = new AbortController();
   const running = world.submit({ application: "jobs/sleeps.py" }, { signal: abort.signal });
-  setTimeout(() => abort.abort(new Error("cancelled")), 12_000);
+  await written(flag);
+  abort.abort(new Error("cancelled"));
   const cancelled = await running;
   t.is(cancelled.error?.message, "cancelled");
   t.deepEqual(await findByMarker("QFLOW_ATTEMPT", cancelled.attempt.token), []);
@@ -161,9 +163,12 @@ test.serial(
     await world.application("spark_wait.py", [
       ...REPORT,
       "import time",
-      "spark.sparkContext.parallelize(range(2), 2).map(lambda x: time.sleep(600)).count()",
+      `flag = '${world.home}/spark_wait.py.flag'`,
+      "spark.sparkContext.parallelize(range(2), 2).map(lambda x: (open(flag, 'w').close(), time.sleep(600))).count()",
     ]);
-    t.is((await cancelWhenSaid(world, "spark_wait.py")).error?.message, "cancelled");
+    t.is((await cancelWhenItRuns(world, "spark_wait.py")).error?.message, "cancelled");
+    t.is((await world.submit({ application: "jobs/ok.py", session: "warm" })).error, null);
+    t.is((await cancelBeforeItRuns(world, "spark_wait.py")).error?.message, "cancelled");
     t.is((await world.submit({ application: "jobs/ok.py", session: "warm" })).error, null);
     t.deepEqual(await starts(world), ["warm"]);
     await world.application("python_wait.py", [
@@ -171,11 +176,12 @@ test.serial(
       "import time",
       "while True:",
       "    try:",
+      `        open('${world.home}/python_wait.py.flag', 'w').close()`,
       "        time.sleep(600)",
       "    except BaseException:",
       "        pass",
     ]);
-    t.is((await cancelWhenSaid(world, "python_wait.py")).error?.message, "cancelled");
+    t.is((await cancelWhenItRuns(world, "python_wait.py")).error?.message, "cancelled");
     t.is((await world.submit({ application: "jobs/ok.py", session: "warm" })).error, null);
     t.deepEqual(await starts(world), ["warm", "warm"]);
   },
@@ -187,7 +193,7 @@ test.serial("a warm driver that is killed fails its job, and the next job gets a
   const flag = join(world.home, "asleep");
   await world.application("sleeps.py", [...REPORT, "import time", `open('${flag}', 'w').close()`, "time.sleep(600)"]);
   const running = world.submit({ application: "jobs/sleeps.py", session: "warm" });
-  while (!existsSync(flag)) await sleep(100);
+  await written(flag);
   const pid = JSON.parse((await readFile(join(world.home, "log/spark-starts.jsonl"), "utf8")).trim()).pid;
   process.kill(pid, "SIGKILL");
   const killed = await running;
@@ -206,10 +212,21 @@ test.serial("a warm driver that is killed fails its job, and the next job gets a
   t.deepEqual(await starts(world), ["warm", "warm"]);
 });
 
-async function cancelWhenSaid(world: SparkWorld, application: string) {
+async function written(flag: string): Promise<void> {
+  while (!existsSync(flag)) await sleep(100);
+}
+
+async function cancelWhenItRuns(world: SparkWorld, application: string) {
   const abort = new AbortController();
   const running = world.submit({ application: `jobs/${application}`, session: "warm" }, { signal: abort.signal });
-  await sleep(6_000);
+  await written(join(world.home, `${application}.flag`));
   abort.abort(new Error("cancelled"));
   return running;
+}
+
+/** The driver has been chosen, and is told to run it and to end it in one breath. */
+async function cancelBeforeItRuns(world: SparkWorld, application: string) {
+  const abort = new AbortController();
+  const onHandle = () => abort.abort(new Error("cancelled"));
+  return world.submit({ application: `jobs/${application}`, session: "warm" }, { signal: abort.signal, onHandle });
 }

@@ -27,6 +27,8 @@ export interface ContextOptions {
   previousHandle?: Json;
   signal?: AbortSignal;
   permit?: () => Promise<void>;
+  /** Called for every handle that is saved. */
+  onHandle?: () => void;
 }
 
 /** A context for one attempt, and the record of what the operator did with it. */
@@ -59,7 +61,10 @@ export function operatorContext(options: ContextOptions): { context: OperatorCon
     database: options.database,
     attempt: { id: randomUUID(), token: randomBytes(8).toString("hex") },
     progress: (step, done, total) => void recorded.progress.push({ step, done, total }),
-    saveHandle: async (handle) => void recorded.handles.push(handle),
+    saveHandle: async (handle) => {
+      recorded.handles.push(handle);
+      options.onHandle?.();
+    },
     previousHandle: options.previousHandle ?? null,
     publishPermit: async () => {
       recorded.permits++;

@@ -42,7 +42,7 @@ export default dag("outage", {}, (t) => {
   await server.exited;
   await sleep(12_000);
   server = await startPostgres(options);
-  const end = await runEnd(database, run, 30_000);
+  const end = await runEnd(database, run);
   t.deepEqual(end, { state: "success", tasks: { first: "success", next: "success" } });
   const lines = await logOf(database, run, "first");
   t.deepEqual(

@@ -41,12 +41,12 @@ function assertSingleWriter(t: ExecutionContext, journal: string): void {
 }
 
 async function stateIs(db: Database, number: number, state: string): Promise<void> {
-  await until(async () => (await attemptRows(db)).some((row) => row.number === number && row.state === state), 20_000);
+  await until(async () => (await attemptRows(db)).some((row) => row.number === number && row.state === state));
 }
 
 test("a service runs, tells its progress and events, and drains when it is paused; resumed it goes on where it was", async (t) => {
   const { db, journal } = await counting(t);
-  await until(() => counts(journal).length > 5, 20_000);
+  await until(() => counts(journal).length > 5);
   await pauseService(db, "counter");
   await stateIs(db, 1, "stopped");
   const before = counts(journal).length;
@@ -56,7 +56,7 @@ test("a service runs, tells its progress and events, and drains when it is pause
   t.is((await db.query("select from service_progress")).rowCount, before);
   t.true(((await db.query("select from dataset_event where dataset = 'counts'")).rowCount ?? 0) >= 1);
   await resumeService(db, "counter");
-  await until(() => counts(journal).length > before + 3, 20_000);
+  await until(() => counts(journal).length > before + 3);
   assertSingleWriter(t, journal);
   const { rows } = await db.query("select attempt_id from service_attempt where number = 1");
   const log = await readServiceLog(db, rows[0]?.attempt_id, 1, 100);
@@ -70,11 +70,11 @@ test("a service runs, tells its progress and events, and drains when it is pause
 
 test("a new version replaces the one that runs, a wished restart too; a removed file ends it", async (t) => {
   const { db, journal } = await counting(t);
-  await until(() => counts(journal).length > 2, 20_000);
+  await until(() => counts(journal).length > 2);
   await deployServices(db, nodeService(`${COUNTER}\n// another version`, {}, { JOURNAL: journal }));
-  await until(() => counts(journal).some(([token]) => token === 2), 20_000);
+  await until(() => counts(journal).some(([token]) => token === 2));
   await restartService(db, "counter");
-  await until(() => counts(journal).some(([token]) => token === 3), 20_000);
+  await until(() => counts(journal).some(([token]) => token === 3));
   await storeVersions(db, []);
   await db.query("notify qflow_work");
   await stateIs(db, 3, "stopped");
@@ -147,7 +147,7 @@ test("one that does not end in its time is killed, and that is no failure", asyn
 
 test("a worker that stops hands its services over in order", async (t) => {
   const { db, worker, journal } = await counting(t);
-  await until(() => counts(journal).length > 2, 20_000);
+  await until(() => counts(journal).length > 2);
   await worker.stop("drain");
   t.like((await attemptRows(db))[0], { state: "stopped", reason: "its worker stops" });
   t.is((await db.query("select from service where attempt_id is null and restart_at is null")).rowCount, 1);

@@ -108,8 +108,11 @@ export interface RunStates {
   tasks: Record<string, string>;
 }
 
+/** A machine that is busy, or paused, is slow; what never comes does not come in two minutes either. */
+const PATIENCE_MS = 120_000;
+
 /** Waits for the end of a run. There is no scheduler: due retries are queued here. */
-export async function runEnd(db: Database, run: number, withinMs = 20_000): Promise<RunStates> {
+export async function runEnd(db: Database, run: number, withinMs = PATIENCE_MS): Promise<RunStates> {
   await until(async () => {
     await db.query(
       "update task_instance set state = 'queued', queued_at = now() where state = 'up_for_retry' and wake_at <= now() and dag_run_id = $1",
@@ -174,7 +177,7 @@ export function isProcessAlive(pid: number): boolean {
 }
 
 /** Polls until the condition holds. */
-export async function until(condition: () => Promise<boolean> | boolean, withinMs = 20_000): Promise<void> {
+export async function until(condition: () => Promise<boolean> | boolean, withinMs = PATIENCE_MS): Promise<void> {
   const end = performance.now() + withinMs;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`not within ${withinMs} ms`);

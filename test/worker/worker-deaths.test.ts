@@ -44,6 +44,11 @@ function exitOf(child: ChildProcess): Promise<number | null> {
   return new Promise((gone) => child.once("exit", (code) => gone(code)));
 }
 
+/** Until the worker has heard that it is to end. */
+async function draining(db: Database): Promise<void> {
+  await until(async () => (await db.query("select from worker where state = 'active'")).rowCount === 0);
+}
+
 async function rescue(db: Database, search: LostWorkerSearch, now: number): Promise<void> {
   await search.look(db, now);
 }
@@ -61,11 +66,9 @@ for (const [title, rest] of [
     const run = await trigger(db, "tree");
     const pids = await pidsIn(`${file}1`);
     worker.kill("SIGKILL");
-    await until(() => !pids.some(isProcessAlive), 10_000);
-    await until(
-      async () =>
-        (await findMarked("QFLOW_INSTANCE")).every((p) => p.environment.get("QFLOW_INSTANCE") !== `test-${home}`),
-      10_000,
+    await until(() => !pids.some(isProcessAlive));
+    await until(async () =>
+      (await findMarked("QFLOW_INSTANCE")).every((p) => p.environment.get("QFLOW_INSTANCE") !== `test-${home}`),
     );
     startWorker(t, db, home);
     await rescue(db, new LostWorkerSearch(await hostId()), performance.now());
@@ -116,7 +119,7 @@ test.serial("a worker that was suspended past its lease changes nothing and ends
   t.is((await runEnd(db, run)).tasks.t, "success");
   t.true(pids.some(isProcessAlive));
   first.kill("SIGCONT");
-  await until(() => !pids.some(isProcessAlive), 6000);
+  await until(() => !pids.some(isProcessAlive));
   t.is(first.exitCode, null);
   t.is(second.exitCode, null);
   t.deepEqual(
@@ -131,7 +134,7 @@ test.serial("SIGTERM ends a worker that has nothing to do, long before its patie
   const worker = startWorker(t, db, await testHome(t));
   await until(async () => (await db.query("select from worker where state = 'active'")).rowCount === 1);
   worker.kill("SIGTERM");
-  await until(() => worker.exitCode !== null, 20_000);
+  await until(() => worker.exitCode !== null);
   t.is(worker.exitCode, 0);
 });
 
@@ -157,6 +160,7 @@ test.serial("SIGTERM lets tasks end and takes no more; a second one hands them b
   const short = await trigger(db, "short");
   await until(() => existsSync(file));
   first.kill("SIGTERM");
+  await draining(db);
   const late = await trigger(db, "short");
   t.is(await exitOf(first), 0);
   t.is((await states(db, short)).tasks.t, "success");
@@ -166,7 +170,7 @@ test.serial("SIGTERM lets tasks end and takes no more; a second one hands them b
   const long = await trigger(db, "long");
   await until(() => existsSync(`${file}-long`));
   second.kill("SIGTERM");
-  await sleep(300);
+  await draining(db);
   second.kill("SIGTERM");
   t.is(await exitOf(second), 0);
   t.is((await states(db, long)).tasks.t, "queued");
@@ -204,7 +208,7 @@ export default dag("steady", {}, (t) => {
         .catch(() => {});
     }
   })();
-  const end = await runEnd(db, run, 60_000);
+  const end = await runEnd(db, run);
   ending.abort();
   await chaos;
   t.is(end.state, "success");

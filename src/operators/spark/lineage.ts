@@ -36,7 +36,7 @@ export function lineageProperties(
     "spark.openlineage.transport.type": "http",
     "spark.openlineage.transport.url": url.origin,
     "spark.openlineage.transport.endpoint": url.pathname === "/" ? "/api/v1/lineage" : url.pathname,
-    "spark.openlineage.transport.timeoutInMillis": "5000",
+    "spark.openlineage.transport.timeoutInMillis": "15000",
     "spark.openlineage.transport.auth.type": "api_key",
     "spark.openlineage.transport.auth.apiKey": config.lineage.token,
     // Filters and joins concern a whole dataset, and are told once instead of once a column.

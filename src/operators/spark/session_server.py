@@ -23,7 +23,8 @@ import traceback
 from pyspark.context import SparkContext
 from pyspark.sql import SparkSession
 
-LISTENER_DRAIN_MS = 10_000
+LISTENER_DRAIN_MS = 30_000
+CANCEL_AGAIN_S = 0.2
 JVM = os.getppid()
 
 
@@ -94,10 +95,13 @@ class Lineage:
     def close(self):
         """Returns when every event of the job has been sent."""
         context = self.sc._jsc.sc()
-        context.listenerBus().waitUntilEmpty(LISTENER_DRAIN_MS)
-        context.removeSparkListener(self.listener)
-        self.listener.onApplicationEnd(self.jvm.org.apache.spark.scheduler.SparkListenerApplicationEnd(millis(), self.none))
-        self.listener.close()
+        try:
+            context.listenerBus().waitUntilEmpty(LISTENER_DRAIN_MS)
+        finally:
+            # Whatever was late: the next job's events are not to be told as this one's.
+            context.removeSparkListener(self.listener)
+            self.listener.onApplicationEnd(self.jvm.org.apache.spark.scheduler.SparkListenerApplicationEnd(millis(), self.none))
+            self.listener.close()
 
 
 class Surroundings:
@@ -176,6 +180,50 @@ class Surroundings:
         static.setDefaultSession(session._jsparkSession)
 
 
+class Cancellation:
+    """Interrupts an application, wherever it is, and nothing but an application: what is around it has to be put back in order."""
+
+    def __init__(self, sc):
+        self.sc, self.lock = sc, threading.Lock()
+        self.main = threading.main_thread().ident
+        self.running = self.cancelled = None
+
+    def during(self, token, work):
+        """Does the work of an application, and raises Cancelled where it is cancelled, or was before it began."""
+        try:
+            with self.lock:
+                self.running = token
+                if self.cancelled == token:
+                    raise Cancelled
+            work()
+        finally:
+            # Inline, and until it is done: what was raised a moment ago may arrive at any call.
+            while self.running is not None:
+                try:
+                    with self.lock:
+                        self.running = None
+                    time.sleep(0)
+                except Cancelled:
+                    pass
+
+    def cancel(self, token):
+        """Called by another thread than the application's."""
+        with self.lock:
+            self.cancelled = token
+            if self.running == token:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.main), ctypes.py_object(Cancelled))
+        threading.Thread(target=self.cancel_jobs, args=(token,), daemon=True).start()
+
+    def cancel_jobs(self, token):
+        """Again and again: one may be on its way to Spark, and Python hears of nothing while it waits for Spark."""
+        while True:
+            with self.lock:
+                if self.running != token:
+                    return
+                self.sc.cancelAllJobs()
+            time.sleep(CANCEL_AGAIN_S)
+
+
 def is_own(module):
     """Whether a module came with an application: it lies neither in the standard library nor among installed packages."""
     file = getattr(module, "__file__", None) or ""
@@ -197,14 +245,14 @@ def millis():
     return int(time.time() * 1000)
 
 
-def run(job, spark, sc, owner):
+def run(job, spark, sc, owner, cancellation):
     """Runs one application and says how it ended: exit code, and for an exception its last words."""
     surroundings = Surroundings(spark, sc)
     ended = {"exitCode": 0}
     out, err = surroundings.enter(job, owner)
     lineage = attempted(lambda: Lineage(sc, job["lineage"])) if job["lineage"] else None
     try:
-        runpy.run_path(job["application"], run_name="__main__")
+        cancellation.during(job["token"], lambda: runpy.run_path(job["application"], run_name="__main__"))
     except SystemExit as ending:
         ended = exit_of(ending.code)
     except Cancelled:
@@ -249,23 +297,16 @@ def end_at_once():
     os._exit(1)
 
 
-def receive(owner, jobs, sc):
+def receive(owner, jobs, cancellation):
     """Takes jobs and cancellations until the owner is gone."""
-    current = None
-    main = threading.main_thread().ident
     try:
         for message in owner.messages():
             if message["type"] == "run":
-                current = message["token"]
                 jobs.put(message)
-            elif message["type"] == "cancel" and message["token"] == current and running.is_set():
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(main), ctypes.py_object(Cancelled))
-                sc.cancelAllJobs()
+            elif message["type"] == "cancel":
+                cancellation.cancel(message["token"])
     finally:
         end_at_once()
-
-
-running = threading.Event()
 
 
 def main():
@@ -274,25 +315,20 @@ def main():
     sc = spark.sparkContext
     SparkSession.stop = lambda self: None
     SparkContext.stop = lambda self: None
-    jobs = queue.Queue()
-    threading.Thread(target=receive, args=(owner, jobs, sc), daemon=True).start()
+    jobs, cancellation = queue.Queue(), Cancellation(sc)
+    threading.Thread(target=receive, args=(owner, jobs, cancellation), daemon=True).start()
     # What every application needs first is loaded once, before the first of them asks.
     spark.sql("show databases").collect()
     owner.send("ready", secret=owner.secret, applicationId=sc.applicationId, ui=sc.uiWebUrl)
     while True:
         job = jobs.get()
-        running.set()
         try:
-            ended = run(job, spark, sc, owner)
-        except Cancelled:
-            ended = {"exitCode": 143, "cancelled": True}
+            ended = run(job, spark, sc, owner, cancellation)
         except BaseException:
             # The driver itself is in doubt: the owner starts another one.
             for line in traceback.format_exc().splitlines():
                 owner.send("line", stream="stderr", text=line)
             ended = {"exitCode": 1, "broken": True}
-        finally:
-            running.clear()
         owner.send("done", token=job["token"], **ended)
 
 
