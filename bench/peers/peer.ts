@@ -4,8 +4,8 @@ import { randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../../src/engines/ports.ts";
 import { ensureDatabase, startPostgres } from "../../src/engines/postgres.ts";
+import { freePort } from "../../src/processes/ports.ts";
 import type { Figure } from "../figure.ts";
 
 /** Another orchestrator or job queue. */

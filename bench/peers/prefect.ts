@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { freePort } from "../../src/engines/ports.ts";
+import { freePort } from "../../src/processes/ports.ts";
 import { installPythonPeer, type Peer, type PeerPlace, run } from "./peer.ts";
 import { chainFigures, crowdFigures, type Step } from "./steps.ts";
 

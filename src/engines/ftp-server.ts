@@ -3,9 +3,9 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Client } from "basic-ftp";
 import { INSTANCE_MARKER } from "../processes/markers.ts";
+import { requireFreePort } from "../processes/ports.ts";
 import { type OnStarted, untilReady } from "./engine.ts";
 import { writePrivate } from "./files.ts";
-import { requireFreePort } from "./ports.ts";
 import { type EngineProcess, startProcess } from "./process.ts";
 
 /** User of the server. */

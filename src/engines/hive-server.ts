@@ -2,10 +2,10 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { INSTANCE_MARKER } from "../processes/markers.ts";
+import { requireFreePort } from "../processes/ports.ts";
 import { type OnStarted, untilReady } from "./engine.ts";
 import { hiveAnswers } from "./hive-health.ts";
 import type { Installation } from "./install.ts";
-import { requireFreePort } from "./ports.ts";
 import { type EngineProcess, startProcess } from "./process.ts";
 
 const READY_TIMEOUT_MS = 240_000;

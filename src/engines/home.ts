@@ -1,10 +1,10 @@
 /** What a QFLOW_HOME keeps about its engines: its id, the ports chosen once, the generated passwords. */
-import { randomBytes, randomInt, randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf, QflowError } from "../errors.ts";
+import { freePort, isFree } from "../processes/ports.ts";
 import { readJson, writePrivate } from "./files.ts";
-import { isFree } from "./ports.ts";
 
 /** The engines of every platform. `hive` is the Spark Thrift Server, which speaks HiveServer2's protocol. */
 export const CORE_ENGINES = ["postgres", "hive", "ftp"] as const;
@@ -75,10 +75,6 @@ export interface HomeState extends EnginesState {
   readonly id: string;
 }
 
-/** Below the range from which Linux takes ports of outgoing connections, so that none of those can sit on a port of ours. */
-const FIRST_PORT = 20_000;
-const LAST_PORT = 29_999;
-
 /** What the home holds, or null when no engine was ever started in it. Throws CONFIG_INVALID naming a damaged file. */
 export async function readHome(home: string): Promise<HomeState | null> {
   const engines = await parsed(join(home, "engines.json"), enginesSchema);
@@ -141,15 +137,9 @@ async function save(home: string, state: HomeState): Promise<HomeState> {
 }
 
 async function newPort(taken: Set<number>): Promise<{ port: number; published: boolean }> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
-    if (taken.has(port) || !(await isFree(port))) continue;
-    taken.add(port);
-    return { port, published: false };
-  }
-  throw new QflowError("PORT_TAKEN", `no port between ${FIRST_PORT} and ${LAST_PORT} of 127.0.0.1 is free`, {
-    remedy: "End programs that listen on many ports.",
-  });
+  const port = await freePort(taken);
+  taken.add(port);
+  return { port, published: false };
 }
 
 function newPassword(): string {

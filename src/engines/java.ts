@@ -2,8 +2,8 @@
 import { mkdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { INSTANCE_MARKER } from "../processes/markers.ts";
+import { requireFreePort } from "../processes/ports.ts";
 import { type OnStarted, untilReady } from "./engine.ts";
-import { requireFreePort } from "./ports.ts";
 import { type EngineProcess, startProcess } from "./process.ts";
 
 /** What an engine needs of those who start it. */

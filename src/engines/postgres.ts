@@ -6,11 +6,11 @@ import pg from "pg";
 import { messageOf } from "../errors.ts";
 import { endProcesses } from "../processes/ending.ts";
 import { INSTANCE_MARKER } from "../processes/markers.ts";
+import { requireFreePort } from "../processes/ports.ts";
 import { findByWorkingFolder } from "../processes/table.ts";
 import { chooseAccount, giveTo, type RunAs } from "./account.ts";
 import { engineFailed, type OnStarted, untilReady } from "./engine.ts";
 import { exists } from "./files.ts";
-import { requireFreePort } from "./ports.ts";
 import { postgresBinaries } from "./postgres-binaries.ts";
 import { type EngineProcess, startProcess } from "./process.ts";
 

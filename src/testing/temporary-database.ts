@@ -3,10 +3,10 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../engines/ports.ts";
 import { ensureDatabase, type RunningPostgres, startPostgres } from "../engines/postgres.ts";
 import { type Database, openDatabase } from "../metadata/database.ts";
 import { migrate } from "../metadata/migrate.ts";
+import { freePort } from "../processes/ports.ts";
 
 /** What starts fastest: its data is thrown away whatever happens. */
 const SETTINGS = { fsync: "off", synchronous_commit: "off", full_page_writes: "off", shared_buffers: "32MB" };

@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { smallNode } from "../../src/cli/platform/small-node.ts";
-import { freePort } from "../../src/engines/ports.ts";
 import {
   ensureDatabase,
   type PostgresOptions,
@@ -16,6 +15,7 @@ import { type Database, openDatabase } from "../../src/metadata/database.ts";
 import { findViolations } from "../../src/metadata/invariants.ts";
 import { migrate } from "../../src/metadata/migrate.ts";
 import { createRun } from "../../src/metadata/runs.ts";
+import { freePort } from "../../src/processes/ports.ts";
 import { findMarked } from "../../src/processes/table.ts";
 import { deploy } from "../worker/support.ts";
 import { ChaosProxy } from "./proxy.ts";

@@ -74,7 +74,7 @@ test.serial("a reader that counts again and again sees one number while the tabl
     await run("drop table conformed.copied");
   });
   // A query of the reader must not take longer than the grace: that is what it is for.
-  const conf = { quietMinutes: 0, graceMinutes: 0.5, minFiles: 2 };
+  const conf = { quietMinutes: 0, graceMinutes: 1, minFiles: 2 };
   const seen = new Set<string>();
   let reads = 0;
   let running = true;

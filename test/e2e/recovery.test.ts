@@ -69,7 +69,7 @@ test.after.always("nothing is left running", async (t) => {
 for (const [index, victims] of ROUNDS.entries()) {
   const names = victims.map(({ name }) => name).join(" and ");
   test.serial(`kill -9 of ${names}, inside a task and between two, changes no figure`, async (t) => {
-    t.timeout(900_000);
+    t.timeout(1_800_000);
     const batch = index + 2;
     await folder.deliver(source, [batch]);
     loaded.push(batch);
@@ -93,7 +93,7 @@ for (const [index, victims] of ROUNDS.entries()) {
 
 /** Waits until a task of the batch's run is in one of the states, or has passed them. */
 async function untilTask(batch: number, taskId: string, states: readonly string[]): Promise<void> {
-  const deadline = Date.now() + 400_000;
+  const deadline = Date.now() + 900_000;
   while (Date.now() < deadline) {
     const state = await taskState(batch, taskId).catch(() => null);
     if (state !== null && (states.includes(state) || state === "success")) return;

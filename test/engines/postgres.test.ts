@@ -3,8 +3,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import pg from "pg";
-import { freePort } from "../../src/engines/ports.ts";
 import { answers, type PostgresOptions, type RunningPostgres, startPostgres } from "../../src/engines/postgres.ts";
+import { freePort } from "../../src/processes/ports.ts";
 import { findByWorkingFolder } from "../../src/processes/table.ts";
 import { spawnNode, temporaryFolder, until } from "./support/processes.ts";
 

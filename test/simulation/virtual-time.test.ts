@@ -6,7 +6,7 @@ import { simulate } from "./seed.ts";
 import { installVirtualTime, VirtualTime } from "./virtual-time.ts";
 import { withSimulatedServer } from "./with-server.ts";
 
-test("timers of an owner fire when its time comes, those of others in real time", async (t) => {
+test.serial("timers of an owner fire when its time comes, those of others in real time", async (t) => {
   installVirtualTime();
   const time = new VirtualTime(randomFrom(1));
   const woken: number[] = [];
@@ -19,18 +19,21 @@ test("timers of an owner fire when its time comes, those of others in real time"
   t.deepEqual(woken, [60_000]);
 });
 
-test("the database's functions see virtual time, and the same seed takes the same steps until a lock is handed on", async (t) => {
-  await withSimulatedServer(await sharedPostgres(), async (server) => {
-    const first = await simulate(server, 7);
-    const second = await simulate(server, 7);
-    t.deepEqual(first.problems, []);
-    t.deepEqual(untilHandedOn(second.trace), untilHandedOn(first.trace));
-    const real = await server.watch.query(
-      "select from task_attempt where started_at > pg_catalog.now() - interval '1 hour'",
-    );
-    t.is(real.rowCount, 0);
-  });
-});
+test.serial(
+  "the database's functions see virtual time, and the same seed takes the same steps until a lock is handed on",
+  async (t) => {
+    await withSimulatedServer(await sharedPostgres(), async (server) => {
+      const first = await simulate(server, 7);
+      const second = await simulate(server, 7);
+      t.deepEqual(first.problems, []);
+      t.deepEqual(untilHandedOn(second.trace), untilHandedOn(first.trace));
+      const real = await server.watch.query(
+        "select from task_attempt where started_at > pg_catalog.now() - interval '1 hour'",
+      );
+      t.is(real.rowCount, 0);
+    });
+  },
+);
 
 /** Which of several waiters gets a lock next is the server's choice, and ids, which differ between runs, have a part in it. */
 function untilHandedOn(trace: readonly string[]): string[] {

@@ -1,7 +1,6 @@
 /** The platform as a user starts it: `qflow start` in a process of its own, on a QFLOW_HOME of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,6 +9,7 @@ import { type Config, loadConfig } from "../../src/config.ts";
 import { runningEnvironment } from "../../src/engines/index.ts";
 import { type Database, openDatabase } from "../../src/metadata/database.ts";
 import { type HiveSession, openHive } from "../../src/operators/clients/hive.ts";
+import { freePort } from "../../src/processes/ports.ts";
 
 const CLI = resolve(import.meta.dirname, "../../src/cli.ts");
 const UP_TIMEOUT_MS = 900_000;
@@ -175,13 +175,4 @@ function collect(child: ChildProcess): () => { stdout: string; stderr: string } 
     stderr += text;
   });
   return () => ({ stdout, stderr });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => done(address !== null && typeof address === "object" ? address.port : 0));
-    });
-  });
 }

@@ -4,9 +4,9 @@ import { readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "../../src/engines/ports.ts";
 import { ensureDatabase, type RunningPostgres, startPostgres } from "../../src/engines/postgres.ts";
 import { openDatabase } from "../../src/metadata/database.ts";
+import { freePort } from "../../src/processes/ports.ts";
 import { isAlive, type ProcessIdentity } from "../../src/processes/table.ts";
 import { FOLDER_PREFIX, type SharedPostgres, STATE_FILE } from "./postgres.ts";
 

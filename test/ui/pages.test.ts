@@ -1,4 +1,5 @@
 /** The web client in a real browser, against the real API on a seeded database. The tests follow each other in one site. */
+import { isDeepStrictEqual } from "node:util";
 import test, { type ExecutionContext } from "ava";
 import type { BrowserContext, Page } from "playwright-core";
 import { INSIGHTS } from "../../src/api/insights.ts";
@@ -43,7 +44,7 @@ const browserTest = BROWSER ? test.serial : test.serial.skip;
 
 test.before(async (t) => {
   if (!BROWSER) return;
-  t.timeout(120_000);
+  t.timeout(300_000);
   await buildWebClient();
   const db = await testDatabase(later);
   await seedDags(db);
@@ -260,7 +261,13 @@ browserTest("the graph shows tasks and datasets, and stays where it is when only
   await open("/dags/qcompany_batch/graph?run=batch-3");
   const card = page.locator(".react-flow__node").filter({ hasText: "conform" }).first();
   await card.getByRole("img", { name: "Queued" }).waitFor();
-  const before = await card.boundingBox();
+  // The view is fitted a moment after the first picture.
+  let before = await card.boundingBox();
+  await waitFor(async () => {
+    const last = before;
+    before = await card.boundingBox();
+    return isDeepStrictEqual(last, before);
+  });
   await page.getByLabel("Run", { exact: true }).selectOption("batch-1");
   await card.getByRole("img", { name: "Success" }).waitFor();
   t.deepEqual(await card.boundingBox(), before);

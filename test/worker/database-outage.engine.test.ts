@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
-import { freePort } from "../../src/engines/ports.ts";
 import { ensureDatabase, startPostgres } from "../../src/engines/postgres.ts";
 import { openDatabase } from "../../src/metadata/database.ts";
 import { migrate } from "../../src/metadata/migrate.ts";
+import { freePort } from "../../src/processes/ports.ts";
 import { startWorker } from "../../src/worker/worker.ts";
 import { deploy, logOf, runEnd, testConfig, testHome, trigger, until } from "./support.ts";
 

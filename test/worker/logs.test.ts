@@ -1,7 +1,7 @@
 import test from "ava";
 import { attempts, bench, cancel, deploy, logOf, oneTask, runEnd, trigger, until } from "./support.ts";
 
-test("a line of 100 MB is streamed, cut and said to be; what follows is there", async (t) => {
+test.serial("a line of 100 MB is streamed, cut and said to be; what follows is there", async (t) => {
   t.timeout(120_000);
   const { db, worker } = await bench(t);
   const body = `const chunk = Buffer.alloc(1024 * 1024, "x");

@@ -142,17 +142,18 @@ class DriverHiveSession implements HiveSession {
   }
 
   /** Whatever is awaited ends when the connection does: the driver itself would wait for ever. */
-  #reach<T>(work: Promise<T>): Promise<T> {
+  async #reach<T>(work: Promise<T>): Promise<T> {
     work.catch(() => {});
-    return Promise.race([work, this.#lost]);
+    try {
+      return await Promise.race([work, this.#lost]);
+    } catch (error) {
+      throw error instanceof QflowError ? error : statementFailed(messageOf(error), undefined);
+    }
   }
 
   async #run(sql: string, options: StatementOptions): Promise<Operation> {
     const deadline = Date.now() + options.timeoutMs;
-    const started = this.#session.executeStatement(sql, { runAsync: true });
-    const operation = await this.#reach(started).catch((error: unknown) => {
-      throw error instanceof QflowError ? error : statementFailed(messageOf(error), undefined);
-    });
+    const operation = await this.#reach(this.#session.executeStatement(sql, { runAsync: true }));
     let pause = FIRST_POLL_MS;
     while (!(await this.#finished(operation))) {
       if (options.signal?.aborted || Date.now() > deadline) {

@@ -2,13 +2,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../../config.ts";
 import { messageOf, QflowError } from "../../errors.ts";
+import { freePort } from "../../processes/ports.ts";
 import { identify, type ProcessIdentity } from "../../processes/table.ts";
 
 /** What to start. */
@@ -164,15 +164,4 @@ async function countStart(spec: LaunchSpec, pid: number): Promise<void> {
   await mkdir(folder, { recursive: true });
   const line = JSON.stringify({ at: new Date().toISOString(), kind: spec.kind, name: spec.name, pid });
   await appendFile(join(folder, "spark-starts.jsonl"), `${line}\n`);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const server = createServer();
-    server.once("error", fail);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => done(port));
-    });
-  });
 }

@@ -10,7 +10,7 @@ import { installJarSets, jarSetFiles } from "../../../src/engines/jar-sets.ts";
 import { startJava } from "../../../src/engines/java.ts";
 import { kafkaProperties } from "../../../src/engines/kafka.ts";
 import { kafkaAnswers } from "../../../src/engines/kafka-health.ts";
-import { freePort } from "../../../src/engines/ports.ts";
+import { freePort } from "../../../src/processes/ports.ts";
 
 /** The broker. Its one user is `app`, by PLAIN and by both kinds of SCRAM. */
 export interface SecuredBroker {

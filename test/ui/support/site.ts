@@ -43,6 +43,7 @@ export async function startBrowser(t: Teardown): Promise<BrowserContext> {
     executablePath: BROWSER ?? "",
     args: FLAGS,
     viewport: { width: 1280, height: 720 },
+    timeout: 180_000,
   });
   context.setDefaultTimeout(WAIT_MS);
   t.teardown(async () => {
