@@ -1,18 +1,19 @@
 /** `/api/events`: tells open pages what changed, so that they fetch it anew. */
 import type { Response } from "express";
-import { databaseNow, readChanges } from "../metadata/views/platform-views.ts";
+import { type ChangesCursor, changesFromNow, readChanges } from "../metadata/views/changes-view.ts";
 import type { ChangeEvent } from "./contract.ts";
 import type { ApiContext } from "./route.ts";
 import { route } from "./route.ts";
 
 const POLL_MS = 400;
 const HEARTBEAT_MS = 15_000;
+const HELLO = "retry: 1000\nevent: hello\ndata: {}\n\n";
 
 /** One poll of the database serves every open page; without one nothing is asked. */
 class ChangeFeed {
   readonly #api: ApiContext;
   readonly #listeners = new Set<Response>();
-  #since: Date | null = null;
+  #cursor: ChangesCursor | null = null;
   #timer: NodeJS.Timeout | null = null;
   #heartbeatAt = 0;
 
@@ -23,7 +24,8 @@ class ChangeFeed {
   add(response: Response): void {
     this.#listeners.add(response);
     response.on("close", () => this.#listeners.delete(response));
-    response.write("retry: 1000\nevent: hello\ndata: {}\n\n");
+    // A page that hears it fetches what there is: whatever comes later must be told.
+    if (this.#cursor !== null) response.write(HELLO);
     if (this.#timer === null) this.#schedule(0);
   }
 
@@ -36,7 +38,7 @@ class ChangeFeed {
     await this.#tell().catch(() => this.#drop());
     if (this.#listeners.size > 0) return this.#schedule(POLL_MS);
     this.#timer = null;
-    this.#since = null;
+    this.#cursor = null;
   }
 
   /** Pages reconnect by themselves, and fetch everything when they do. */
@@ -46,13 +48,15 @@ class ChangeFeed {
   }
 
   async #tell(): Promise<void> {
-    if (this.#since === null) {
-      this.#since = await databaseNow(this.#api.database);
-      return;
+    if (this.#cursor === null) {
+      this.#cursor = await changesFromNow(this.#api.database);
+      return this.#write(HELLO);
     }
-    const { now, ...changes } = await readChanges(this.#api.database, this.#since);
-    this.#since = now;
-    const change: ChangeEvent = changes;
+    const { next, ...change }: ChangeEvent & { next: ChangesCursor } = await readChanges(
+      this.#api.database,
+      this.#cursor,
+    );
+    this.#cursor = next;
     const empty = change.runs.length + change.dags.length + change.datasets.length === 0;
     if (!empty) this.#write(`event: change\ndata: ${JSON.stringify(change)}\n\n`);
     else if (Date.now() - this.#heartbeatAt > HEARTBEAT_MS) this.#beat();
