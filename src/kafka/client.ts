@@ -29,6 +29,8 @@ const CONNECT_MS = 5_000;
 /** Beside the library's own: what passes within a moment, such as a leader's election, is not worth an error. */
 const RETRIES = 5;
 const RETRY_MS = 250;
+/** Ten seconds: a broker that has just started is slow. */
+const KNOWN_TRIES = 40;
 /** The broker aborts transactions that take longer. */
 const TRANSACTION_MS = 300_000;
 
@@ -88,27 +90,27 @@ class Client implements Kafka, SendingClient {
     const making = this.#admins()
       .createTopics(topic)
       .then(
-        () => "made" as const,
+        ([made]) => made?.id ?? null,
         (error: Error) => {
-          if (findErrorBy(error, "apiId", "TOPIC_ALREADY_EXISTS")) return "there" as const;
+          if (findErrorBy(error, "apiId", "TOPIC_ALREADY_EXISTS")) return null;
           throw error;
         },
       );
-    const done = await this.call(`topic ${name}`, () => making);
-    if (done === "made") await this.#known(name);
-    return done;
+    const id = await this.call(`topic ${name}`, () => making);
+    if (id === null) return "there";
+    await this.#known(name, id);
+    return "made";
   }
 
-  /** A topic that was made is known to all brokers a moment later. */
-  async #known(name: string): Promise<void> {
+  /** A topic that was made is known to all brokers a moment later; until then they may know one of that name that was removed. */
+  async #known(name: string, id: string): Promise<void> {
     for (let tries = 1; ; tries++) {
-      try {
-        await this.topic(name);
-        return;
-      } catch (error) {
-        if (!(error instanceof QflowError && error.code === "KAFKA_TOPIC_MISSING") || tries > RETRIES) throw error;
-        await sleep(RETRY_MS);
-      }
+      const found = await this.topic(name).catch((error: unknown) => {
+        if (error instanceof QflowError && error.code === "KAFKA_TOPIC_MISSING" && tries < KNOWN_TRIES) return null;
+        throw error;
+      });
+      if (found?.id === id || tries >= KNOWN_TRIES) return;
+      await sleep(RETRY_MS);
     }
   }
 
