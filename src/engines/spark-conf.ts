@@ -98,7 +98,8 @@ function hiveSite({ home, lakeDir, postgresPort, metastorePassword }: SparkConfO
     "hive.metastore.warehouse.dir": warehouseOf(lakeDir),
     "hive.exec.scratchdir": join(scratch, "hive"),
     "hive.exec.local.scratchdir": join(scratch, "hive-local"),
-    "hive.downloaded.resources.dir": join(scratch, "hive-resources"),
+    // A folder of its own for each session: one that closes removes it, and another that opens at that moment would find none.
+    "hive.downloaded.resources.dir": join(scratch, `hive-resources-\${hive.session.id}`),
     "hive.querylog.location": join(scratch, "hive-log"),
     "hive.server2.logging.operation.enabled": "false",
   };

@@ -74,6 +74,13 @@ test.serial("64-bit integers and decimals are exact; dates, nulls and text come 
   ]);
 });
 
+test.serial("sessions that come and go at once do not disturb each other", async (t) => {
+  const visitor = async () => {
+    for (let n = 0; n < 40; n++) await (await openHive(t.context.connection)).close();
+  };
+  await t.notThrowsAsync(Promise.all(Array.from({ length: 8 }, visitor)));
+});
+
 test.serial("a hundred thousand rows stream in portions", async (t) => {
   let rows = 0;
   let largest = 0;
